@@ -1,0 +1,97 @@
+"""From an error to the alert that the peer is sent: one total function, and the only one."""
+
+from pellucid.codes import AlertDescription
+from pellucid.errors import Reason, TLSError
+
+_A = AlertDescription
+
+#: RFC 9846 6.2 says which alert goes with which fault; None: nothing is to be sent.
+ALERTS: dict[Reason, AlertDescription | None] = {
+    # A plain-HTTP peer cannot read an alert, and bytes of ours might confuse it further.
+    Reason.NOT_TLS: None,
+    Reason.UNEXPECTED_MESSAGE: _A.unexpected_message,
+    Reason.UNEXPECTED_RECORD: _A.unexpected_message,
+    Reason.BAD_CHANGE_CIPHER_SPEC: _A.unexpected_message,
+    Reason.MESSAGE_ACROSS_KEY_CHANGE: _A.unexpected_message,
+    Reason.BAD_RECORD_MAC: _A.bad_record_mac,
+    Reason.RECORD_OVERFLOW: _A.record_overflow,
+    Reason.TOO_MANY_EMPTY_RECORDS: _A.unexpected_message,
+    Reason.TOO_MANY_ALERTS: _A.unexpected_message,
+    Reason.TOO_MANY_KEY_UPDATES: _A.unexpected_message,
+    Reason.TOO_MANY_CHANGE_CIPHER_SPECS: _A.unexpected_message,
+    Reason.TOO_MANY_TICKETS: _A.unexpected_message,
+    # RFC 9846 4.7.1: "SHOULD terminate the connection with an "unexpected_message" alert"
+    Reason.TOO_MUCH_EARLY_DATA: _A.unexpected_message,
+    Reason.MESSAGE_TOO_LONG: _A.illegal_parameter,
+    Reason.FORBIDDEN_EXTENSION: _A.illegal_parameter,
+    Reason.UNSOLICITED_EXTENSION: _A.unsupported_extension,
+    Reason.ILLEGAL_PARAMETER: _A.illegal_parameter,
+    Reason.WRONG_LEGACY_VERSION: _A.protocol_version,
+    Reason.WRONG_COMPRESSION_METHOD: _A.illegal_parameter,
+    Reason.WRONG_SESSION_ID_ECHO: _A.illegal_parameter,
+    Reason.SUITE_NOT_OFFERED: _A.illegal_parameter,
+    Reason.GROUP_NOT_OFFERED: _A.illegal_parameter,
+    Reason.VERSION_NOT_OFFERED: _A.illegal_parameter,
+    Reason.SCHEME_NOT_OFFERED: _A.illegal_parameter,
+    Reason.ALPN_NOT_OFFERED: _A.illegal_parameter,
+    Reason.PSK_NOT_OFFERED: _A.illegal_parameter,
+    Reason.INVALID_KEY_SHARE: _A.illegal_parameter,
+    Reason.DUPLICATE_KEY_SHARE: _A.illegal_parameter,
+    Reason.POINTLESS_HELLO_RETRY: _A.illegal_parameter,
+    Reason.HELLO_RETRY_CHANGED: _A.illegal_parameter,
+    Reason.DOWNGRADE_DETECTED: _A.illegal_parameter,
+    Reason.BAD_SIGNATURE: _A.decrypt_error,
+    Reason.BAD_FINISHED: _A.decrypt_error,
+    Reason.BAD_PSK_BINDER: _A.decrypt_error,
+    # RFC 9846 4.5.1.3: "the client MUST abort the handshake with a "decode_error" alert"
+    Reason.EMPTY_CERTIFICATE: _A.decode_error,
+    # The peer has closed its side; RFC 9846 6.1 leaves nothing to say.
+    Reason.TRUNCATED: None,
+    Reason.CLOSED_DURING_HANDSHAKE: None,
+    Reason.MALFORMED: _A.decode_error,
+    Reason.NO_SHARED_VERSION: _A.protocol_version,
+    Reason.NO_SHARED_CIPHER_SUITE: _A.handshake_failure,
+    Reason.NO_SHARED_GROUP: _A.handshake_failure,
+    Reason.NO_SHARED_SIGNATURE_SCHEME: _A.handshake_failure,
+    Reason.NO_SUITABLE_CERTIFICATE: _A.handshake_failure,
+    Reason.NO_SHARED_APPLICATION_PROTOCOL: _A.no_application_protocol,
+    Reason.MISSING_EXTENSION: _A.missing_extension,
+    Reason.UNRECOGNIZED_NAME: _A.unrecognized_name,
+    Reason.CLIENT_CERTIFICATE_MISSING: _A.certificate_required,
+    Reason.MISSING_INTERMEDIATE: _A.unknown_ca,
+    Reason.UNKNOWN_ROOT: _A.unknown_ca,
+    Reason.SELF_SIGNED: _A.unknown_ca,
+    Reason.HOSTNAME_MISMATCH: _A.bad_certificate,
+    Reason.NO_SUBJECT_ALTERNATIVE_NAME: _A.bad_certificate,
+    Reason.CERTIFICATE_EXPIRED: _A.certificate_expired,
+    # RFC 9846 6.2: certificate_expired is for one that "has expired or is not currently valid"
+    Reason.CERTIFICATE_NOT_YET_VALID: _A.certificate_expired,
+    Reason.WRONG_PURPOSE: _A.unsupported_certificate,
+    Reason.WEAK_KEY: _A.bad_certificate,
+    Reason.STRICT_PROFILE_ONLY: _A.bad_certificate,
+    Reason.CERTIFICATE_REVOKED: _A.certificate_revoked,
+    Reason.BAD_CERTIFICATE: _A.bad_certificate,
+    Reason.UNSUPPORTED_CERTIFICATE: _A.unsupported_certificate,
+    Reason.ISSUER_NOT_A_CA: _A.bad_certificate,
+    Reason.CERTIFICATE_CHAIN_TOO_LONG: _A.bad_certificate,
+    Reason.CERTIFICATE_REJECTED: _A.certificate_unknown,
+    # RFC 9846 6.2: upon receipt of a fatal alert both parties close "immediately"
+    Reason.ALERT_RECEIVED: None,
+    Reason.BAD_CONFIGURATION: _A.internal_error,
+    Reason.BAD_CERTIFICATE_FILE: _A.internal_error,
+    Reason.BAD_SERVER_NAME: _A.internal_error,
+    Reason.KEY_DOES_NOT_MATCH_CERTIFICATE: _A.internal_error,
+    # Calls at the wrong time are told to the caller; the connection itself goes on.
+    Reason.HANDSHAKE_NOT_COMPLETE: None,
+    Reason.CONNECTION_CLOSED: None,
+    Reason.CONNECTION_FAILED: None,
+    Reason.SIGNING_FAILED: _A.internal_error,
+    Reason.KEY_LIMIT_REACHED: _A.internal_error,
+    Reason.TIMEOUT: _A.user_canceled,
+    Reason.INTERNAL_ERROR: _A.internal_error,
+}
+
+
+def alert_for(error: TLSError) -> AlertDescription | None:
+    """The alert that tells the peer about ``error``, or None where it is told nothing."""
+    return ALERTS[error.reason]

@@ -1,0 +1,40 @@
+"""IANA's numbers and their names. Imports nothing of the rest of pellucid."""
+
+from pellucid.codes.algorithms import CipherSuite, NamedGroup, SignatureScheme
+from pellucid.codes.extensions import ExtensionType
+from pellucid.codes.names import Registry, is_grease, known, name_of
+from pellucid.codes.protocol import (
+    AlertDescription,
+    AlertLevel,
+    CertificateStatusType,
+    CertificateType,
+    CompressionMethod,
+    ContentType,
+    HandshakeType,
+    KeyUpdateRequest,
+    NameType,
+    ProtocolVersion,
+    PskKeyExchangeMode,
+)
+
+__all__ = [
+    "AlertDescription",
+    "AlertLevel",
+    "CertificateStatusType",
+    "CertificateType",
+    "CipherSuite",
+    "CompressionMethod",
+    "ContentType",
+    "ExtensionType",
+    "HandshakeType",
+    "KeyUpdateRequest",
+    "NameType",
+    "NamedGroup",
+    "ProtocolVersion",
+    "PskKeyExchangeMode",
+    "Registry",
+    "SignatureScheme",
+    "is_grease",
+    "known",
+    "name_of",
+]

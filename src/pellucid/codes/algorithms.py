@@ -1,0 +1,112 @@
+"""Cipher suites, groups and signature schemes, by their IANA names."""
+
+from pellucid.codes.names import Registry
+
+
+class CipherSuite(Registry):
+    """Suites that pellucid can name; which of them it can use is said in ``crypto.suites``."""
+
+    TLS_RSA_WITH_3DES_EDE_CBC_SHA = 0x000A
+    TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA = 0x0016
+    TLS_RSA_WITH_AES_128_CBC_SHA = 0x002F
+    TLS_DHE_RSA_WITH_AES_128_CBC_SHA = 0x0033
+    TLS_RSA_WITH_AES_256_CBC_SHA = 0x0035
+    TLS_DHE_RSA_WITH_AES_256_CBC_SHA = 0x0039
+    TLS_RSA_WITH_AES_128_CBC_SHA256 = 0x003C
+    TLS_RSA_WITH_AES_256_CBC_SHA256 = 0x003D
+    TLS_DHE_RSA_WITH_AES_128_CBC_SHA256 = 0x0067
+    TLS_DHE_RSA_WITH_AES_256_CBC_SHA256 = 0x006B
+    TLS_RSA_WITH_AES_128_GCM_SHA256 = 0x009C
+    TLS_RSA_WITH_AES_256_GCM_SHA384 = 0x009D
+    TLS_DHE_RSA_WITH_AES_128_GCM_SHA256 = 0x009E
+    TLS_DHE_RSA_WITH_AES_256_GCM_SHA384 = 0x009F
+    TLS_EMPTY_RENEGOTIATION_INFO_SCSV = 0x00FF
+    TLS_AES_128_GCM_SHA256 = 0x1301
+    TLS_AES_256_GCM_SHA384 = 0x1302
+    TLS_CHACHA20_POLY1305_SHA256 = 0x1303
+    TLS_AES_128_CCM_SHA256 = 0x1304
+    TLS_AES_128_CCM_8_SHA256 = 0x1305
+    TLS_FALLBACK_SCSV = 0x5600
+    TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA = 0xC009
+    TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA = 0xC00A
+    TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA = 0xC013
+    TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA = 0xC014
+    TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256 = 0xC023
+    TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384 = 0xC024
+    TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256 = 0xC027
+    TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384 = 0xC028
+    TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 = 0xC02B
+    TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 = 0xC02C
+    TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 = 0xC02F
+    TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 = 0xC030
+    TLS_RSA_WITH_AES_128_CCM = 0xC09C
+    TLS_RSA_WITH_AES_256_CCM = 0xC09D
+    TLS_DHE_RSA_WITH_AES_128_CCM = 0xC09E
+    TLS_DHE_RSA_WITH_AES_256_CCM = 0xC09F
+    TLS_RSA_WITH_AES_128_CCM_8 = 0xC0A0
+    TLS_RSA_WITH_AES_256_CCM_8 = 0xC0A1
+    TLS_DHE_RSA_WITH_AES_128_CCM_8 = 0xC0A2
+    TLS_DHE_RSA_WITH_AES_256_CCM_8 = 0xC0A3
+    TLS_ECDHE_ECDSA_WITH_AES_128_CCM = 0xC0AC
+    TLS_ECDHE_ECDSA_WITH_AES_256_CCM = 0xC0AD
+    TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8 = 0xC0AE
+    TLS_ECDHE_ECDSA_WITH_AES_256_CCM_8 = 0xC0AF
+    TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 = 0xCCA8
+    TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 = 0xCCA9
+    TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256 = 0xCCAA
+
+
+class NamedGroup(Registry):
+    """RFC 9846 4.3.7, RFC 7919 and draft-ietf-tls-ecdhe-mlkem."""
+
+    secp256r1 = 0x0017
+    secp384r1 = 0x0018
+    secp521r1 = 0x0019
+    brainpoolP256r1 = 0x001A
+    brainpoolP384r1 = 0x001B
+    brainpoolP512r1 = 0x001C
+    x25519 = 0x001D
+    x448 = 0x001E
+    ffdhe2048 = 0x0100
+    ffdhe3072 = 0x0101
+    ffdhe4096 = 0x0102
+    ffdhe6144 = 0x0103
+    ffdhe8192 = 0x0104
+    MLKEM512 = 0x0200
+    MLKEM768 = 0x0201
+    MLKEM1024 = 0x0202
+    SecP256r1MLKEM768 = 0x11EB
+    X25519MLKEM768 = 0x11EC
+    SecP384r1MLKEM1024 = 0x11ED
+
+
+class SignatureScheme(Registry):
+    """RFC 9846 4.3.3 and draft-ietf-tls-mldsa."""
+
+    rsa_pkcs1_md5 = 0x0101
+    rsa_pkcs1_sha1 = 0x0201
+    dsa_sha1 = 0x0202
+    ecdsa_sha1 = 0x0203
+    rsa_pkcs1_sha224 = 0x0301
+    ecdsa_sha224 = 0x0303
+    rsa_pkcs1_sha256 = 0x0401
+    dsa_sha256 = 0x0402
+    ecdsa_secp256r1_sha256 = 0x0403
+    rsa_pkcs1_sha384 = 0x0501
+    ecdsa_secp384r1_sha384 = 0x0503
+    rsa_pkcs1_sha512 = 0x0601
+    ecdsa_secp521r1_sha512 = 0x0603
+    rsa_pss_rsae_sha256 = 0x0804
+    rsa_pss_rsae_sha384 = 0x0805
+    rsa_pss_rsae_sha512 = 0x0806
+    ed25519 = 0x0807
+    ed448 = 0x0808
+    rsa_pss_pss_sha256 = 0x0809
+    rsa_pss_pss_sha384 = 0x080A
+    rsa_pss_pss_sha512 = 0x080B
+    ecdsa_brainpoolP256r1tls13_sha256 = 0x081A
+    ecdsa_brainpoolP384r1tls13_sha384 = 0x081B
+    ecdsa_brainpoolP512r1tls13_sha512 = 0x081C
+    mldsa44 = 0x0904
+    mldsa65 = 0x0905
+    mldsa87 = 0x0906

@@ -1,0 +1,167 @@
+"""Everything that can go wrong, sorted by whose fault it is.
+
+An error has a class, which says who is to blame, and a ``reason``, which is a stable name that
+programs may compare. Which alert the peer is sent follows from the reason alone, in one place:
+``pellucid.alerts.alert_for``. So code that finds a fault says what it found, and nothing else.
+"""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+
+class Reason(StrEnum):
+    """What went wrong. The values are part of the API: they are compared, logged and documented."""
+
+    # the peer broke the rules of the protocol
+    NOT_TLS = "not_tls"
+    UNEXPECTED_MESSAGE = "unexpected_message"
+    UNEXPECTED_RECORD = "unexpected_record"
+    BAD_CHANGE_CIPHER_SPEC = "bad_change_cipher_spec"
+    MESSAGE_ACROSS_KEY_CHANGE = "message_across_key_change"
+    BAD_RECORD_MAC = "bad_record_mac"
+    RECORD_OVERFLOW = "record_overflow"
+    TOO_MANY_EMPTY_RECORDS = "too_many_empty_records"
+    TOO_MANY_ALERTS = "too_many_alerts"
+    TOO_MANY_KEY_UPDATES = "too_many_key_updates"
+    TOO_MANY_CHANGE_CIPHER_SPECS = "too_many_change_cipher_specs"
+    TOO_MANY_TICKETS = "too_many_tickets"
+    TOO_MUCH_EARLY_DATA = "too_much_early_data"
+    MESSAGE_TOO_LONG = "message_too_long"
+    FORBIDDEN_EXTENSION = "forbidden_extension"
+    UNSOLICITED_EXTENSION = "unsolicited_extension"
+    ILLEGAL_PARAMETER = "illegal_parameter"
+    WRONG_LEGACY_VERSION = "wrong_legacy_version"
+    WRONG_COMPRESSION_METHOD = "wrong_compression_method"
+    WRONG_SESSION_ID_ECHO = "wrong_session_id_echo"
+    SUITE_NOT_OFFERED = "suite_not_offered"
+    GROUP_NOT_OFFERED = "group_not_offered"
+    VERSION_NOT_OFFERED = "version_not_offered"
+    SCHEME_NOT_OFFERED = "scheme_not_offered"
+    ALPN_NOT_OFFERED = "alpn_not_offered"
+    PSK_NOT_OFFERED = "psk_not_offered"
+    INVALID_KEY_SHARE = "invalid_key_share"
+    DUPLICATE_KEY_SHARE = "duplicate_key_share"
+    POINTLESS_HELLO_RETRY = "pointless_hello_retry"
+    HELLO_RETRY_CHANGED = "hello_retry_changed"
+    DOWNGRADE_DETECTED = "downgrade_detected"
+    BAD_SIGNATURE = "bad_signature"
+    BAD_FINISHED = "bad_finished"
+    BAD_PSK_BINDER = "bad_psk_binder"
+    EMPTY_CERTIFICATE = "empty_certificate"
+    TRUNCATED = "truncated"
+    CLOSED_DURING_HANDSHAKE = "closed_during_handshake"
+
+    # bytes that do not follow the message's syntax
+    MALFORMED = "malformed"
+
+    # both sides follow the rules and share too little
+    NO_SHARED_VERSION = "no_shared_version"
+    NO_SHARED_CIPHER_SUITE = "no_shared_cipher_suite"
+    NO_SHARED_GROUP = "no_shared_group"
+    NO_SHARED_SIGNATURE_SCHEME = "no_shared_signature_scheme"
+    NO_SUITABLE_CERTIFICATE = "no_suitable_certificate"
+    NO_SHARED_APPLICATION_PROTOCOL = "no_shared_application_protocol"
+    MISSING_EXTENSION = "missing_extension"
+    UNRECOGNIZED_NAME = "unrecognized_name"
+    CLIENT_CERTIFICATE_MISSING = "client_certificate_missing"
+
+    # we rejected the peer's certificate
+    MISSING_INTERMEDIATE = "missing_intermediate"
+    UNKNOWN_ROOT = "unknown_root"
+    SELF_SIGNED = "self_signed"
+    HOSTNAME_MISMATCH = "hostname_mismatch"
+    NO_SUBJECT_ALTERNATIVE_NAME = "no_subject_alternative_name"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
+    WRONG_PURPOSE = "wrong_purpose"
+    WEAK_KEY = "weak_key"
+    STRICT_PROFILE_ONLY = "strict_profile_only"
+    CERTIFICATE_REVOKED = "certificate_revoked"
+    BAD_CERTIFICATE = "bad_certificate"
+    UNSUPPORTED_CERTIFICATE = "unsupported_certificate"
+    ISSUER_NOT_A_CA = "issuer_not_a_ca"
+    CERTIFICATE_CHAIN_TOO_LONG = "certificate_chain_too_long"
+    CERTIFICATE_REJECTED = "certificate_rejected"
+
+    # the peer sent an alert
+    ALERT_RECEIVED = "alert_received"
+
+    # our own caller or our own configuration
+    BAD_CONFIGURATION = "bad_configuration"
+    BAD_CERTIFICATE_FILE = "bad_certificate_file"
+    BAD_SERVER_NAME = "bad_server_name"
+    KEY_DOES_NOT_MATCH_CERTIFICATE = "key_does_not_match_certificate"
+    HANDSHAKE_NOT_COMPLETE = "handshake_not_complete"
+    CONNECTION_CLOSED = "connection_closed"
+    CONNECTION_FAILED = "connection_failed"
+    SIGNING_FAILED = "signing_failed"
+    KEY_LIMIT_REACHED = "key_limit_reached"
+    TIMEOUT = "timeout"
+    INTERNAL_ERROR = "internal_error"
+
+
+class TLSError(Exception):
+    """A TLS connection or its configuration failed.
+
+    ``reason`` is stable and machine-readable, ``detail`` is the particular case in words, and
+    ``str(error)`` is both. Catch one of the subclasses to act by blame.
+    """
+
+    blame: ClassVar[str] = "unknown"
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+        #: Events that `receive_data` had already found when the fault came.
+        self.events: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.detail or self.reason.replace('_', ' ')} [{self.reason}]"
+
+
+class PeerMisbehaved(TLSError):
+    """The peer did what the protocol forbids, or somebody on the path did."""
+
+    blame = "peer"
+
+
+class PeerIncompatible(TLSError):
+    """Both follow the protocol, and have no version, suite, group or other parameter in common."""
+
+    blame = "both"
+
+
+class BadMessage(TLSError):
+    """Bytes that do not follow the syntax of the message they claim to be.
+
+    ``offset`` counts bytes from the start of what was decoded, where known.
+    """
+
+    blame = "peer"
+
+    def __init__(self, detail: str, *, offset: int | None = None, reason: Reason = Reason.MALFORMED) -> None:
+        super().__init__(reason, detail if offset is None else f"{detail} at byte {offset}")
+        self.offset = offset
+
+
+class CertificateRejected(TLSError):
+    """We do not accept the peer's certificate; ``reason`` and ``detail`` say which rule it fails."""
+
+    blame = "peer"
+
+
+class AlertReceived(TLSError):
+    """The peer ended the connection with a fatal alert. *It* found a fault; see ``description``."""
+
+    blame = "peer"
+
+    def __init__(self, description: int, detail: str) -> None:
+        super().__init__(Reason.ALERT_RECEIVED, detail)
+        self.description = description
+
+
+class Misuse(TLSError):
+    """Our own side: a configuration that cannot work, or a call at the wrong time."""
+
+    blame = "us"
