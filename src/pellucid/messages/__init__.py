@@ -1,0 +1,53 @@
+"""What the RFCs call structs: hellos, the messages of each version, extensions, alerts. No policy."""
+
+from pellucid.messages.alert import Alert
+from pellucid.messages.base import HEADER_LENGTH, HandshakeMessage
+from pellucid.messages.extensions import Extensions
+from pellucid.messages.hello import (
+    DOWNGRADE_TLS11,
+    DOWNGRADE_TLS12,
+    HELLO_RETRY_RANDOM,
+    ClientHello,
+    HelloRetryRequest,
+    ServerHello,
+)
+from pellucid.messages.reading import decode_handshake, describe, message_class, message_name
+from pellucid.messages.tls13 import (
+    Certificate,
+    CertificateEntry,
+    CertificateRequest,
+    CertificateVerify,
+    EncryptedExtensions,
+    EndOfEarlyData,
+    Finished,
+    KeyUpdate,
+    NewSessionTicket,
+)
+from pellucid.wire import Field
+
+__all__ = [
+    "DOWNGRADE_TLS11",
+    "DOWNGRADE_TLS12",
+    "HEADER_LENGTH",
+    "HELLO_RETRY_RANDOM",
+    "Alert",
+    "Certificate",
+    "CertificateEntry",
+    "CertificateRequest",
+    "CertificateVerify",
+    "ClientHello",
+    "EncryptedExtensions",
+    "EndOfEarlyData",
+    "Extensions",
+    "Field",
+    "Finished",
+    "HandshakeMessage",
+    "HelloRetryRequest",
+    "KeyUpdate",
+    "NewSessionTicket",
+    "ServerHello",
+    "decode_handshake",
+    "describe",
+    "message_class",
+    "message_name",
+]

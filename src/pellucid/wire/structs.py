@@ -1,0 +1,139 @@
+"""``@struct``: a dataclass whose annotations carry its form on the wire.
+
+    @struct
+    class KeyShareEntry:
+        group: Annotated[NamedGroup | int, uint(2, NamedGroup)]
+        key_exchange: Annotated[bytes, opaque(2, low=1)]
+
+From that one declaration come ``KeyShareEntry.codec`` (decode, encode, describe) and
+``rfc_text(KeyShareEntry)``, which the tests hold against the RFC.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+
+from pellucid.wire.codec import Codec, Decode, Encode, Fixed, Opaque, Rest, Uint, Vector
+from pellucid.wire.field import Field
+
+T = TypeVar("T")
+
+
+class Struct(Codec):
+    """The fields of a dataclass, one after another."""
+
+    def __init__(self, cls: type[Any], members: list[tuple[str, Codec]]) -> None:
+        self.cls, self.members = cls, members
+        self.minimum = sum(codec.minimum for _, codec in members)
+        self.decode = _decoder(cls, [codec.decode for _, codec in members])
+        self.encode = _encoder([(name, codec.encode) for name, codec in members])
+        self.describe = self._describe
+
+    def _describe(self, data: bytes, position: int, end: int, name: str) -> tuple[Field, int]:
+        start = position
+        parts = []
+        for member, codec in self.members:
+            field, position = codec.describe(data, position, end, member)
+            parts.append(field)
+        meaning = next((f.meaning for f in parts if f.meaning), "")
+        return Field(name, start, position - start, self.cls.__name__, meaning, tuple(parts)), position
+
+    def declare(self, name: str) -> str:
+        return f"{self.cls.__name__} {name};"
+
+
+def _decoder(cls: type[Any], decoders: list[Decode]) -> Decode:
+    """One closure for each of the short arities, which are nearly all of them, and a loop for the rest."""
+    if len(decoders) == 1:
+        (first,) = decoders
+
+        def decode(data: bytes, position: int, end: int) -> tuple[Any, int]:
+            a, position = first(data, position, end)
+            return cls(a), position
+    elif len(decoders) == 2:
+        first, second = decoders
+
+        def decode(data: bytes, position: int, end: int) -> tuple[Any, int]:
+            a, position = first(data, position, end)
+            b, position = second(data, position, end)
+            return cls(a, b), position
+    else:
+
+        def decode(data: bytes, position: int, end: int) -> tuple[Any, int]:
+            values = []
+            for decode_member in decoders:
+                value, position = decode_member(data, position, end)
+                values.append(value)
+            return cls(*values), position
+
+    return decode
+
+
+def _encoder(encoders: list[tuple[str, Encode]]) -> Encode:
+    def encode(value: Any) -> bytes:
+        return b"".join([encode_member(getattr(value, name)) for name, encode_member in encoders])
+
+    return encode
+
+
+@dataclass_transform(eq_default=True)
+def struct(cls: type[T]) -> type[T]:
+    """Make ``cls`` a dataclass with slots and give it ``codec``, composed from its annotations."""
+    # Resolve the hints before slots exist: a field named as a factory would shadow it afterwards.
+    hints = get_type_hints(cls, include_extras=True)
+    made: Any = dataclass(slots=True)(cls)
+    made.codec = Struct(made, [(field.name, _codec_of(cls, field.name, hints)) for field in fields(made)])
+    result: type[T] = made
+    return result
+
+
+def _codec_of(cls: type[Any], name: str, hints: dict[str, Any]) -> Codec:
+    hint = hints[name]
+    if get_origin(hint) is Annotated:
+        for extra in get_args(hint)[1:]:
+            if isinstance(extra, Codec):
+                return extra
+    codec = getattr(hint, "codec", None)
+    if isinstance(codec, Codec):
+        return codec
+    raise TypeError(f"{cls.__name__}.{name} does not say how it stands on the wire")
+
+
+class Wire:
+    """What ``@struct`` adds, for type checkers; classes on the wire derive from it."""
+
+    __slots__ = ()
+    codec: ClassVar[Struct]
+
+
+def codec_of(cls: type[Any]) -> Codec:
+    """The codec of a ``@struct`` class, for use inside vectors."""
+    codec: Codec = cls.codec
+    return codec
+
+
+def rfc_text(cls: type[Wire], name: str | None = None) -> str:
+    """The declaration of ``cls`` in the RFC's presentation language."""
+    body = "\n".join("    " + codec.declare(member) for member, codec in cls.codec.members)
+    name = name or cls.__name__
+    return f"struct {{\n{body}\n}} {name};" if body else f"struct {{}} {name};"
+
+
+# What declarations are written with, in the lower case of the RFC's own types.
+
+uint: Callable[..., Uint] = Uint
+opaque: Callable[..., Opaque] = Opaque
+fixed: Callable[..., Fixed] = Fixed
+rest: Callable[..., Rest] = Rest
+
+
+def vector(
+    item: Codec | type[Any] | type[IntEnum],
+    prefix: int,
+    low: int = 0,
+    high: int | None = None,
+    name: str = "",
+) -> Vector:
+    """``T name<low..high>`` of a codec or of a ``@struct`` class."""
+    return Vector(item if isinstance(item, Codec) else codec_of(item), prefix, low, high, name)
