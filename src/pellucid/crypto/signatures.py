@@ -218,6 +218,14 @@ def check_rsa_size(public_key: rsa.RSAPublicKey) -> None:
         )
 
 
+def key_oid_allows(scheme: SignatureScheme, *, rsa_pss_oid: bool) -> bool:
+    """RFC 9846 4.3.3: id-RSASSA-PSS keys sign with the pss schemes, rsaEncryption keys with the rsae ones.
+
+    The library does not tell the two apart: `rsa_pss_oid` comes from the certificate.
+    """
+    return scheme not in (_PSS_RSAE if rsa_pss_oid else _PSS_PSS)
+
+
 def schemes_for(public_key: object, *, rsa_pss_oid: bool = False) -> tuple[SignatureScheme, ...]:
     """The schemes by which `public_key`'s owner can sign a TLS 1.3 CertificateVerify, best first.
 

@@ -1,0 +1,119 @@
+"""TLS you can see through: a TLS 1.3 client and server whose every step is a typed value.
+
+    from pellucid import ClientConfig, ClientConnection, TrustStore
+
+``connect`` and ``listen`` are blocking, ``aio`` is asyncio, ``ClientConnection`` and ``ServerConnection``
+do no IO at all. Names are imported when they are first used, so that ``import pellucid`` costs little.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pellucid.config import ClientConfig, ServerConfig
+    from pellucid.connection import ClientConnection, ServerConnection
+    from pellucid.errors import (
+        AlertReceived,
+        BadMessage,
+        CertificateRejected,
+        Misuse,
+        PeerIncompatible,
+        PeerMisbehaved,
+        Reason,
+        TLSError,
+    )
+    from pellucid.events import (
+        DataReceived,
+        Event,
+        HandshakeCompleted,
+        KeyUpdated,
+        PeerClosed,
+        SessionReceived,
+    )
+    from pellucid.identity import Credential, TrustStore
+    from pellucid.io import aio
+    from pellucid.io.blocking import TLSListener, TLSSocket, connect, listen
+    from pellucid.result import Negotiated
+    from pellucid.sessions import ExternalPsk, Session, SessionStore, TicketKeys
+    from pellucid.trace import Trace
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "pellucid.config": ("ClientConfig", "ServerConfig"),
+    "pellucid.connection": ("ClientConnection", "ServerConnection"),
+    "pellucid.errors": (
+        "AlertReceived",
+        "BadMessage",
+        "CertificateRejected",
+        "Misuse",
+        "PeerIncompatible",
+        "PeerMisbehaved",
+        "Reason",
+        "TLSError",
+    ),
+    "pellucid.events": (
+        "DataReceived",
+        "Event",
+        "HandshakeCompleted",
+        "KeyUpdated",
+        "PeerClosed",
+        "SessionReceived",
+    ),
+    "pellucid.identity": ("Credential", "TrustStore"),
+    "pellucid.io": ("aio",),
+    "pellucid.io.blocking": ("TLSListener", "TLSSocket", "connect", "listen"),
+    "pellucid.result": ("Negotiated",),
+    "pellucid.sessions": ("ExternalPsk", "Session", "SessionStore", "TicketKeys"),
+    "pellucid.trace": ("Trace",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AlertReceived",
+    "BadMessage",
+    "CertificateRejected",
+    "ClientConfig",
+    "ClientConnection",
+    "Credential",
+    "DataReceived",
+    "Event",
+    "ExternalPsk",
+    "HandshakeCompleted",
+    "KeyUpdated",
+    "Misuse",
+    "Negotiated",
+    "PeerClosed",
+    "PeerIncompatible",
+    "PeerMisbehaved",
+    "Reason",
+    "ServerConfig",
+    "ServerConnection",
+    "Session",
+    "SessionReceived",
+    "SessionStore",
+    "TLSError",
+    "TLSListener",
+    "TLSSocket",
+    "TicketKeys",
+    "Trace",
+    "TrustStore",
+    "aio",
+    "connect",
+    "listen",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "aio":
+        return import_module("pellucid.io.aio")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

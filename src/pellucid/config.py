@@ -1,0 +1,251 @@
+"""What a client or a server is told: frozen, checked when built, shared by any number of connections."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pellucid.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from pellucid.errors import Misuse, Reason
+from pellucid.identity import Credential, TrustStore
+from pellucid.keys import KeyLog
+from pellucid.policy import (
+    CERTIFICATE_ONLY_SCHEMES,
+    POLICIES,
+    Policy,
+    SUPPORTED_CIPHER_SUITES,
+    SUPPORTED_GROUPS,
+    SUPPORTED_PROTOCOLS,
+    SUPPORTED_SIGNATURE_SCHEMES,
+    resolve,
+)
+from pellucid.sessions import ExternalPsk, SessionStore, TicketKeys
+from pellucid.trace import Trace, TraceView
+
+Entropy = Callable[[int], bytes]
+Clock = Callable[[], float]
+
+#: RFC 7301 3.1: a protocol's name is 1 to 255 bytes.
+_MAX_ALPN_LENGTH = 255
+
+#: Chosen by the default policy. The hybrid's share is 1,216 bytes; its x25519 half serves as the
+#: x25519 share too, so a server without ML-KEM costs no second round trip.
+_DEFAULT_SHARES = (NamedGroup.X25519MLKEM768, NamedGroup.x25519)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What both sides can be told. Code points are IANA names or members of ``pellucid.codes``.
+
+    policy              "modern": TLS 1.3 alone; "default": what a browser does today. The lists
+                        below replace the policy's where they are given.
+    protocols           such as ["TLSv1.3"]
+    cipher_suites       in order of preference; a server follows its own order
+    groups              for key exchange, in order of preference; a server follows its own order
+    signature_schemes   that the peer may sign the handshake with, in order of preference
+    alpn_protocols      application protocols such as ["h2", "http/1.1"], preferred first; a server
+                        that has some refuses a client that offers only others (RFC 7301 3.2)
+    credentials         our certificates and their keys; none by default
+    trust               whose certificates we accept
+    trace               a ``Trace`` or a view of one to record every step in; ``True`` makes a new
+                        one for each connection; off by default, since it costs time and memory
+    key_log             called with each traffic secret (RFC 9850). Whoever has them can read the
+                        connection, so there is none by default
+    padding             bytes to pad a record with: ``(content_type, content_length) -> bytes``;
+                        none by default
+    key_update_after    records sealed under one key before we take the next one; default and upper
+                        bound: what the suite's AEAD can bear (RFC 9846 5.5)
+    max_chain_length    certificates that we accept from a peer; public chains have 2 to 4
+    clock, entropy      where the time (POSIX seconds) and random bytes come from. Give others to
+                        replay a handshake, never to make real ones
+    """
+
+    policy: str = "default"
+    protocols: Sequence[ProtocolVersion | str] = ()
+    cipher_suites: Sequence[CipherSuite | str] = ()
+    groups: Sequence[NamedGroup | str] = ()
+    signature_schemes: Sequence[SignatureScheme | str] = ()
+    alpn_protocols: Sequence[str] = ()
+    credentials: Sequence[Credential] = ()
+    trust: TrustStore | None = None
+    trace: Trace | TraceView | bool = False
+    key_log: KeyLog | None = None
+    padding: Callable[[int, int], int] | None = None
+    key_update_after: int | None = None
+    max_chain_length: int = 10
+    clock: Clock = time.time
+    entropy: Entropy = os.urandom
+    #: The four lists as members, the policy's where none was given: what the handshake reads.
+    parameters: Policy = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.policy not in POLICIES:
+            raise Misuse(
+                Reason.BAD_CONFIGURATION, f"policy: {self.policy!r} is not one of {', '.join(POLICIES)}"
+            )
+        policy = POLICIES[self.policy]
+        parameters = Policy(
+            resolve("protocols", self.protocols or policy.protocols, SUPPORTED_PROTOCOLS),
+            resolve("cipher_suites", self.cipher_suites or policy.cipher_suites, SUPPORTED_CIPHER_SUITES),
+            resolve("groups", self.groups or policy.groups, SUPPORTED_GROUPS),
+            resolve(
+                "signature_schemes",
+                self.signature_schemes or policy.signature_schemes,
+                SUPPORTED_SIGNATURE_SCHEMES,
+            ),
+        )
+        self._set(
+            parameters=parameters,
+            protocols=parameters.protocols,
+            cipher_suites=parameters.cipher_suites,
+            groups=parameters.groups,
+            signature_schemes=parameters.signature_schemes,
+            alpn_protocols=_alpn(self.alpn_protocols),
+            credentials=tuple(self.credentials),
+        )
+        for credential in self.credentials:
+            if not isinstance(credential, Credential):
+                raise Misuse(Reason.BAD_CONFIGURATION, f"credentials: {type(credential).__name__} is none")
+        if self.key_update_after is not None and self.key_update_after < 2:
+            raise Misuse(Reason.BAD_CONFIGURATION, "key_update_after: 2 at least, one of which is the KeyUpdate")
+
+    def _set(self, **values: object) -> None:
+        """Assign to a frozen dataclass while it is being built."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def default_entropy(self) -> bool:
+        """Whether keys may come from the library's own generator, which is faster than ours."""
+        return self.entropy is os.urandom
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientConfig(Config):
+    """A client's side.
+
+    trust                the roots that servers are checked against; the system's by default
+    credentials          shown to a server that asks, the first that fits what it asks for
+    key_shares           groups to send a share for at once. More shares save round trips and cost
+                         bytes and time; default: X25519MLKEM768 and x25519 where they are among
+                         ``groups``, otherwise the first group. May be empty: the server then picks
+    sessions             where tickets are kept and looked up; None: no resumption
+    psks                 keys agreed on by other means, offered behind a session's
+    certificate_signature_schemes  what may sign certificates, where that differs from
+                         signature_schemes and PKCS #1 v1.5 (sent as signature_algorithms_cert)
+    send_certificate_authorities   tell the server whom we trust; off, since the list is long and
+                         tells who we are
+    middlebox_compatibility        look like TLS 1.2 on the wire (RFC 9846 D.4); on, as browsers do
+    """
+
+    key_shares: Sequence[NamedGroup | str] | None = None
+    sessions: SessionStore | None = field(default_factory=SessionStore)
+    psks: Sequence[ExternalPsk] = ()
+    certificate_signature_schemes: Sequence[SignatureScheme | str] = ()
+    send_certificate_authorities: bool = False
+    middlebox_compatibility: bool = True
+    #: ``key_shares`` and ``certificate_signature_schemes`` as members.
+    share_groups: tuple[NamedGroup, ...] = field(init=False, repr=False)
+    certificate_schemes: tuple[SignatureScheme, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        schemes: tuple[SignatureScheme, ...] = ()
+        if self.certificate_signature_schemes:
+            supported = (*SUPPORTED_SIGNATURE_SCHEMES, *CERTIFICATE_ONLY_SCHEMES)
+            schemes = resolve("certificate_signature_schemes", self.certificate_signature_schemes, supported)
+        self._set(
+            trust=self.trust or TrustStore.system(),
+            psks=tuple(self.psks),
+            share_groups=self._share_groups(),
+            certificate_schemes=schemes,
+        )
+
+    def _share_groups(self) -> tuple[NamedGroup, ...]:
+        groups = self.parameters.groups
+        if self.key_shares is None:
+            return tuple(group for group in _DEFAULT_SHARES if group in groups) or groups[:1]
+        if not self.key_shares:
+            return ()
+        shares = resolve("key_shares", self.key_shares, SUPPORTED_GROUPS)
+        missing = [group for group in shares if group not in groups]
+        if missing:
+            raise Misuse(Reason.BAD_CONFIGURATION, f"key_shares: {missing[0]} is not among groups")
+        # RFC 9846 4.3.8: shares "MUST appear in the same order" as the groups
+        return tuple(sorted(shares, key=groups.index))
+
+
+#: A server's way to find an external PSK by the identity that a client names.
+PskLookup = Callable[[bytes], ExternalPsk | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerConfig(Config):
+    """A server's side.
+
+    credentials            one at least, unless there are only PSKs. By server name, the client's
+                           signature schemes and certificate_authorities one is picked; the first
+                           is the default
+    client_authentication  "none", "optional" or "required"
+    trust                  the roots that clients are checked against; has to be given when clients
+                           are asked: a public root says nothing about who may be a client
+    strict_server_name     refuse a name that no credential has, with unrecognized_name, instead
+                           of showing the default credential
+    tickets                the keys that tickets are sealed with. True: keys of this configuration's own;
+                           False: no tickets. Share one ``TicketKeys`` between the configurations of one
+                           service, and no further
+    tickets_per_handshake  one by default: each resumption brings a new one. A client that opens
+                           connections in parallel needs as many as it opens
+    psks                   keys agreed on by other means, or a function that finds one by identity
+    cookie                 put a cookie into a HelloRetryRequest (RFC 9846 4.3.2)
+    max_skipped_early_data_bytes  0-RTT data is refused; a client that sends it nevertheless costs us
+                           the reading of at most so many bytes (four full records) before we stop
+    """
+
+    client_authentication: str = "none"
+    strict_server_name: bool = False
+    tickets: TicketKeys | bool = True
+    tickets_per_handshake: int = 1
+    psks: Sequence[ExternalPsk] | PskLookup = ()
+    cookie: bool = False
+    max_skipped_early_data_bytes: int = 4 * (2**14 + 256)
+    #: ``psks`` as a function, None where there are none.
+    find_psk: PskLookup | None = field(init=False, repr=False)
+    #: ``tickets`` as keys, None where there are none.
+    ticket_keys: TicketKeys | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        lookup = self.psks if callable(self.psks) else _lookup(self.psks) if self.psks else None
+        tickets = TicketKeys(self.entropy, self.clock) if self.tickets is True else self.tickets or None
+        self._set(find_psk=lookup, ticket_keys=tickets)
+        if not self.credentials and lookup is None:
+            raise Misuse(Reason.BAD_CONFIGURATION, "credentials: a server needs a certificate and its key")
+        if self.client_authentication not in ("none", "optional", "required"):
+            raise Misuse(
+                Reason.BAD_CONFIGURATION,
+                f"client_authentication: {self.client_authentication!r} is not none, optional or required",
+            )
+        if self.client_authentication != "none":
+            if self.trust is None:
+                raise Misuse(Reason.BAD_CONFIGURATION, "trust: say whose client certificates are accepted")
+            if lookup is not None:
+                # RFC 9846 4.4.2: "servers which are authenticating with an external PSK MUST NOT
+                # send the CertificateRequest message in the main handshake"
+                raise Misuse(Reason.BAD_CONFIGURATION, "psks: a client with a PSK shows no certificate")
+        if not 0 <= self.tickets_per_handshake <= 16:
+            raise Misuse(Reason.BAD_CONFIGURATION, "tickets_per_handshake: 0 to 16")
+
+
+def _lookup(psks: Iterable[ExternalPsk]) -> PskLookup:
+    return {psk.identity: psk for psk in psks}.get
+
+
+def _alpn(protocols: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(protocols)
+    if isinstance(protocols, str):
+        raise Misuse(Reason.BAD_CONFIGURATION, "alpn_protocols: give a list of names")
+    for name in names:
+        if not 1 <= len(name.encode()) <= _MAX_ALPN_LENGTH:
+            raise Misuse(Reason.BAD_CONFIGURATION, f"alpn_protocols: {name!r} is not 1 to 255 bytes long")
+    return names

@@ -1,0 +1,337 @@
+"""A TLS connection without IO: bytes from the network in, events and bytes for the network out.
+
+    client = ClientConnection(ClientConfig(trust=trust), server_name="localhost")
+    network.send(client.data_to_send())
+    for event in client.receive_data(network.recv()): ...
+
+``Connection`` drives a flow (``pellucid.handshake``): it feeds it messages, does what it asks for, and is
+the only place that reads the clock and entropy of the configuration. The first fault is final: it is
+raised, the alert that tells the peer is left to be sent, and nothing is decrypted or sent any more.
+"""
+
+from typing import Any, Literal
+
+from pellucid.alerts import alert_for
+from pellucid.codes import AlertDescription, AlertLevel, ContentType, KeyUpdateRequest, name_of
+from pellucid.config import ClientConfig, Config, ServerConfig
+from pellucid.driver import Driver
+from pellucid.errors import AlertReceived, BadMessage, Misuse, PeerMisbehaved, Reason, TLSError
+from pellucid.events import DataReceived, Event, HandshakeCompleted, PeerClosed
+from pellucid.handshake.client import client, require_name
+from pellucid.handshake.effects import Emit, Flow
+from pellucid.handshake.flow import AnyHandshake, Handshake
+from pellucid.handshake.post import client_post_handshake, server_post_handshake, update_write_keys
+from pellucid.handshake.server import server
+from pellucid.identity import parse_server_name
+from pellucid.keys import export_keying_material
+from pellucid.messages import Alert
+from pellucid.record import Record
+from pellucid.result import Negotiated
+from pellucid.trace import Trace, TraceView
+
+#: Compatibility needs one a direction, two with a HelloRetryRequest; 32 is what other stacks bear.
+MAX_CHANGE_CIPHER_SPECS = 32
+
+#: user_canceled says that close_notify follows; nobody needs to say it more often than this.
+MAX_WARNINGS = 4
+
+#: Handshake messages after the handshake with no application data between them. Each costs us more
+#: to answer than the peer to send.
+MAX_IDLE_MESSAGES = 64
+
+
+class Connection:
+    """What client and server have in common. Not thread-safe: one caller at a time."""
+
+    def __init__(self, hs: AnyHandshake, flow: Flow[None]) -> None:
+        self._hs = hs
+        self._trace = hs.trace
+        self._driver = Driver(hs)
+        self._failure: TLSError | None = None
+        self._change_cipher_specs = 0
+        self._warnings = 0
+        self._idle_messages = 0
+        #: What the handshake agreed on; None before it is complete.
+        self.negotiated: Negotiated | None = None
+        #: Whether the peer has sent close_notify.
+        self.peer_closed = False
+        self._driver.start(flow)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}, {self.state}>"
+
+    # -- what the application asks
+
+    @property
+    def handshake_complete(self) -> bool:
+        """Whether both sides have proved themselves, so that data may flow."""
+        return self.negotiated is not None
+
+    @property
+    def state(self) -> str:
+        """The state by RFC 9846 appendix A's name, or FAILED, or CLOSED once both have closed."""
+        if self._failure is not None:
+            return "FAILED"
+        return "CLOSED" if self.peer_closed and self._driver.send_closed else self._driver.state
+
+    @property
+    def failure(self) -> TLSError | None:
+        """The fault that ended the connection."""
+        return self._failure
+
+    @property
+    def trace(self) -> Trace | None:
+        """The trace that this connection records into, if any."""
+        return self._trace.trace if self._trace else None
+
+    def export_keying_material(self, label: bytes, context: bytes | None, length: int) -> bytes:
+        """``length`` bytes that both sides can compute and nobody else (RFC 9846 7.5), for other protocols."""
+        if self.negotiated is None:
+            raise Misuse(Reason.HANDSHAKE_NOT_COMPLETE, "there are no keys to export from before the handshake")
+        hs = self._hs
+        secret = hs.schedule.exporter_secret(hs.exporter_hash)
+        return export_keying_material(hs.suite.hash_name, secret, label, context, length)
+
+    # -- sending
+
+    def data_to_send(self) -> bytes:
+        """The next bytes for the network, at most 64 KiB of them; b"" when there are none."""
+        return self._driver.writer.take()
+
+    def send_data(self, data: bytes | bytearray | memoryview) -> None:
+        """Queue application data; ``data_to_send`` protects it piece by piece."""
+        self._require_open()
+        if not data:
+            return
+        if self._trace:
+            self._trace.data(direction="sent", length=len(data))
+        self._driver.writer.queue(ContentType.application_data, data)
+
+    def key_update(self, *, request: bool = True) -> None:
+        """Take the next key for what we send; with ``request`` the peer is told to do the same."""
+        self._require_open()
+        wanted = KeyUpdateRequest.update_requested if request else KeyUpdateRequest.update_not_requested
+        self._driver.run(update_write_keys(wanted))
+
+    def close(self) -> None:
+        """Queue close_notify: nothing is sent behind it, while receiving goes on. Harmless when repeated."""
+        if self._driver.send_closed or self._failure is not None:
+            return
+        if not self.handshake_complete:
+            # RFC 9846 6.1: for cancelling a handshake; it "MUST be followed by a "close_notify"".
+            self._send_alert(AlertDescription.user_canceled)
+        self._send_alert(AlertDescription.close_notify)
+        self._driver.send_closed = True
+
+    def _require_open(self) -> None:
+        if self._failure is not None:
+            raise Misuse(Reason.CONNECTION_CLOSED, f"the connection has failed: {self._failure}")
+        if self._driver.send_closed:
+            raise Misuse(Reason.CONNECTION_CLOSED, "close() was called: nothing can be sent any more")
+        if not self.handshake_complete:
+            raise Misuse(Reason.HANDSHAKE_NOT_COMPLETE, "data can be sent when the handshake is complete")
+
+    def _send_alert(self, description: AlertDescription) -> None:
+        closing = description in (AlertDescription.close_notify, AlertDescription.user_canceled)
+        level = AlertLevel.warning if closing else AlertLevel.fatal
+        if self._trace:
+            self._trace.alert(direction="sent", level=str(level), description=str(description))
+        self._driver.writer.queue(ContentType.alert, bytes((level, description)))
+
+    # -- receiving
+
+    def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
+        """Take bytes from the network; gives what they meant, in order.
+
+        Raises ``TLSError`` for a fault of the peer's, after which ``data_to_send`` has the alert for it.
+        What arrived before the fault is in the error's ``events``. Every later call raises it again.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self.peer_closed:
+            # RFC 9846 6.1: "Any data received after a closure alert has been received MUST be ignored."
+            return []
+        self._driver.reader.feed(data)
+        try:
+            self._process()
+        except TLSError as error:
+            self._fail(error)
+            raise
+        except Exception as bug:
+            # A callback of the configuration, or a fault of ours: the peer is told and the caller gets
+            # the one kind of error that it is promised.
+            internal = Misuse(Reason.INTERNAL_ERROR, f"{type(bug).__name__}: {bug}")
+            self._fail(internal)
+            raise internal from bug
+        return self._driver.take_events()
+
+    def receive_eof(self) -> list[Event]:
+        """The TCP connection has ended. Raises unless the peer said close_notify before: it is a truncation."""
+        if self._failure is not None:
+            raise self._failure
+        if self.peer_closed:
+            return []
+        if self.handshake_complete:
+            error = PeerMisbehaved(
+                Reason.TRUNCATED, "the connection ended without close_notify: data may have been cut off"
+            )
+        else:
+            error = PeerMisbehaved(
+                Reason.CLOSED_DURING_HANDSHAKE, f"the peer closed the connection in {self.state}"
+            )
+        self._fail(error)
+        raise error
+
+    def _process(self) -> None:
+        reader = self._driver.reader
+        while not self.peer_closed:
+            if self.negotiated is not None and not self._driver.joiner.pending:
+                data = reader.next_data()
+                if data is not None:
+                    self._deliver(data)
+                    continue
+            record = reader.next()
+            if record is None:
+                return
+            if record.content_type == ContentType.handshake:
+                self._on_handshake(record)
+            else:
+                # RFC 9846 5.1: between the fragments of a handshake message "there MUST NOT be any other records"
+                self._driver.joiner.require_boundary(name_of(record.content_type, ContentType))
+                self._ON_RECORD[record.content_type](self, record)
+
+    def _deliver(self, data: bytes) -> None:
+        if self._trace:
+            self._trace.data(direction="received", length=len(data))
+        self._idle_messages = 0
+        self._driver.events.append(DataReceived(data))
+
+    def _on_handshake(self, record: Record) -> None:
+        joiner = self._driver.joiner
+        joiner.add(record.fragment)
+        while (raw := joiner.next()) is not None:
+            if self.negotiated is not None:
+                self._count_idle_message()
+            self._driver.deliver(raw, record.encrypted)
+            if self.negotiated is None:
+                self._note_completion()
+
+    def _note_completion(self) -> None:
+        for event in self._driver.events:
+            if isinstance(event, HandshakeCompleted):
+                self.negotiated = event.negotiated
+
+    def _count_idle_message(self) -> None:
+        self._idle_messages += 1
+        if self._idle_messages > MAX_IDLE_MESSAGES:
+            raise PeerMisbehaved(
+                Reason.TOO_MANY_KEY_UPDATES, f"{MAX_IDLE_MESSAGES} handshake messages came with no data between them"
+            )
+
+    def _on_application_data(self, record: Record) -> None:
+        if self.negotiated is None:
+            raise PeerMisbehaved(Reason.UNEXPECTED_RECORD, f"application data came in {self.state}")
+        if record.fragment:
+            self._deliver(record.fragment)
+
+    def _on_change_cipher_spec(self, record: Record) -> None:
+        """RFC 9846 5: between the first ClientHello and the peer's Finished it is dropped, if it is 0x01."""
+        if record.fragment != b"\x01":
+            raise PeerMisbehaved(
+                Reason.BAD_CHANGE_CIPHER_SPEC, f"change_cipher_spec holds {record.fragment[:8].hex()} instead of 01"
+            )
+        if self.handshake_complete or not self._driver.hello_seen:
+            raise PeerMisbehaved(Reason.UNEXPECTED_RECORD, f"change_cipher_spec came in {self.state}")
+        self._change_cipher_specs += 1
+        if self._change_cipher_specs > MAX_CHANGE_CIPHER_SPECS:
+            raise PeerMisbehaved(
+                Reason.TOO_MANY_CHANGE_CIPHER_SPECS, f"more than {MAX_CHANGE_CIPHER_SPECS} change_cipher_spec came"
+            )
+
+    def _on_alert(self, record: Record) -> None:
+        if len(record.fragment) != 2:
+            # RFC 9846 5.1: "a record with an Alert type MUST contain exactly one message"
+            raise BadMessage(f"an alert record holds {len(record.fragment)} bytes instead of 2")
+        alert: Alert = Alert.codec.read(record.fragment)
+        name = name_of(alert.description, AlertDescription)
+        if self._trace:
+            self._trace.alert(direction="received", level=name_of(alert.level, AlertLevel), description=name)
+        if alert.description == AlertDescription.close_notify:
+            self._on_close_notify()
+        elif alert.description == AlertDescription.user_canceled:
+            self._warnings += 1
+            if self._warnings > MAX_WARNINGS:
+                raise PeerMisbehaved(Reason.TOO_MANY_ALERTS, f"more than {MAX_WARNINGS} warnings came")
+        else:
+            # RFC 9846 6: all others, unknown ones too, "MUST be treated as error alerts" whatever the level.
+            raise AlertReceived(alert.description, f"the peer ended the connection with the alert {name}")
+
+    def _on_close_notify(self) -> None:
+        if not self.handshake_complete:
+            raise PeerMisbehaved(
+                Reason.CLOSED_DURING_HANDSHAKE, f"the peer closed the connection in {self.state}"
+            )
+        self.peer_closed = True
+        self._driver.events.append(PeerClosed())
+
+    _ON_RECORD: dict[int, Any] = {
+        ContentType.application_data: _on_application_data,
+        ContentType.change_cipher_spec: _on_change_cipher_spec,
+        ContentType.alert: _on_alert,
+    }
+
+    # -- failing
+
+    def _fail(self, error: TLSError) -> None:
+        """Forget what was to be sent, leave the alert, record the outcome. The only way to FAILED."""
+        error.events = tuple(self._driver.take_events())
+        self._failure = error
+        self._driver.stop()
+        alert = alert_for(error)
+        if alert is not None and not self._driver.send_closed:
+            self._send_alert(alert)
+        if self._trace:
+            self._trace.outcome(status="failed", error=error, **self._driver.agreed)
+
+
+class ClientConnection(Connection):
+    """The client's side. The ClientHello is ready to be sent at once.
+
+    ``server_name``: the host name or IP address of the server that is meant, which its certificate has to
+    be for. It may only be left out where ``config.psks`` say who the server is.
+    """
+
+    def __init__(self, config: ClientConfig, server_name: str | None = None) -> None:
+        name = parse_server_name(server_name) if server_name is not None else None
+        hs: Handshake[ClientConfig] = Handshake("client", config, _view(config, "client"))
+        require_name(name, hs)
+        super().__init__(hs, self._flow(hs, name))
+
+    @staticmethod
+    def _flow(hs: Handshake[ClientConfig], name: Any) -> Flow[None]:
+        connected = yield from client(hs, name)
+        yield Emit(HandshakeCompleted(connected.negotiated))
+        yield from client_post_handshake(hs, connected)
+
+
+class ServerConnection(Connection):
+    """The server's side. It waits for a ClientHello."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        hs: Handshake[ServerConfig] = Handshake("server", config, _view(config, "server"))
+        super().__init__(hs, self._flow(hs))
+
+    @staticmethod
+    def _flow(hs: Handshake[ServerConfig]) -> Flow[None]:
+        connected = yield from server(hs)
+        yield Emit(HandshakeCompleted(connected.negotiated))
+        yield from server_post_handshake(hs, connected)
+
+
+def _view(config: Config, side: Literal["client", "server"]) -> TraceView | None:
+    trace = config.trace
+    if isinstance(trace, TraceView):
+        return trace
+    if trace is True:
+        trace = Trace()
+    return trace.view(side) if isinstance(trace, Trace) else None

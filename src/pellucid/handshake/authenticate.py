@@ -1,0 +1,92 @@
+"""Certificate and CertificateVerify, sent and received: RFC 9846 4.5. Both sides do both."""
+
+from typing import Literal
+
+from pellucid.codes import ExtensionType, SignatureScheme, name_of
+from pellucid.errors import CertificateRejected, PeerMisbehaved, Reason
+from pellucid.handshake.effects import Flow
+from pellucid.handshake.flow import (
+    AnyHandshake,
+    ClientHandshake,
+    receive,
+    select_credential,
+    sign,
+    verify_identity,
+)
+from pellucid.handshake.proofs import ByCertificate, certificate_verify_content, verify_signature
+from pellucid.identity import Credential, ServerName
+from pellucid.messages import Certificate, CertificateEntry, CertificateRequest, CertificateVerify, Extensions
+from pellucid.messages import extensions as ext
+
+
+def receive_certificate(
+    hs: AnyHandshake,
+    certificate: Certificate,
+    whose: Literal["client", "server"],
+    asked: Extensions,
+    server_name: ServerName | None,
+) -> Flow[ByCertificate]:
+    """Verify the peer's chain, wait for its CertificateVerify, verify that too.
+
+    ``asked`` is the extensions of the message that asked for the certificate: an answer may only be to
+    one of them.
+    """
+    chain = _check_certificate(hs, certificate, whose, asked)
+    identity = yield from verify_identity(chain, whose, server_name)
+    transcript_hash = hs.transcript.digest()
+    certificate_verify = yield from receive(hs, "WAIT_CV", CertificateVerify)
+    signature = verify_signature(hs, certificate_verify, identity, whose, transcript_hash)
+    return ByCertificate(chain, identity, signature)
+
+
+def _check_certificate(
+    hs: AnyHandshake, certificate: Certificate, whose: str, asked: Extensions
+) -> tuple[bytes, ...]:
+    # RFC 9846 4.5.1: for a server "this field SHALL be zero length", and ours was when we asked a client.
+    if certificate.certificate_request_context:
+        raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, "the Certificate has a context that nobody asked for")
+    entries = certificate.certificate_list
+    if not entries:
+        raise PeerMisbehaved(Reason.EMPTY_CERTIFICATE, f"the {whose} sent no certificate")
+    if len(entries) > hs.config.max_chain_length:
+        raise CertificateRejected(
+            Reason.CERTIFICATE_CHAIN_TOO_LONG,
+            f"the {whose} sent {len(entries)} certificates; max_chain_length is {hs.config.max_chain_length}",
+        )
+    for entry in entries:
+        for code in entry.extensions:
+            if code not in asked:
+                name = name_of(code, ExtensionType)
+                raise PeerMisbehaved(Reason.UNSOLICITED_EXTENSION, f"a certificate comes with {name}, unasked")
+    return tuple(entry.cert_data for entry in entries)
+
+
+def send_certificate(
+    hs: AnyHandshake, whose: Literal["client", "server"], credential: Credential, scheme: SignatureScheme
+) -> Flow[None]:
+    """Show our chain and sign the transcript with its key."""
+    yield hs.send(Certificate(b"", [CertificateEntry(der, Extensions()) for der in credential.chain]))
+    content = certificate_verify_content(whose, hs.transcript.digest())
+    signature = yield from sign(credential, scheme, content)
+    yield hs.send(CertificateVerify(scheme, signature))
+
+
+def answer_request(hs: ClientHandshake, request: CertificateRequest) -> Flow[bool]:
+    """A client's answer to a CertificateRequest: the credential that fits, or no certificate.
+
+    RFC 9846 4.5.1: without a suitable one "the client MUST send a Certificate message containing no
+    certificates". Gives whether there was one.
+    """
+    schemes = request.extensions.find(ext.SignatureSchemeList)
+    authorities = request.extensions.find(ext.CertificateAuthorities)
+    selected = yield from select_credential(
+        None,
+        tuple(schemes.supported_signature_algorithms) if schemes else (),
+        tuple(authorities.authorities) if authorities else (),
+    )
+    if selected is None:
+        yield hs.send(Certificate(b"", []))
+        return False
+    credential, scheme = selected
+    yield from send_certificate(hs, "client", credential, scheme)
+    return True

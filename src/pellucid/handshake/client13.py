@@ -1,0 +1,190 @@
+"""A TLS 1.3 handshake from ServerHello on, as the client sees it (RFC 9846 figure 1).
+
+           <--------              ServerHello
+                             {EncryptedExtensions}
+                              {CertificateRequest*}
+                                     {Certificate*}
+                               {CertificateVerify*}
+           <--------                     {Finished}
+    {Certificate*}
+    {CertificateVerify*}
+    {Finished} -------->
+    [Application Data] <------->  [Application Data]
+"""
+
+from pellucid.codes import ExtensionType, NamedGroup, SignatureScheme, name_of
+from pellucid.errors import PeerMisbehaved, Reason
+from pellucid.handshake.authenticate import answer_request, receive_certificate
+from pellucid.handshake.effects import Flow
+from pellucid.handshake.flow import ClientHandshake, receive
+from pellucid.handshake.offer import Offer, Psk
+from pellucid.handshake.proofs import ByCertificate, ByPsk, Connected, verify_finished
+from pellucid.keys import KeySchedule, finished_verify_data
+from pellucid.messages import Certificate, CertificateRequest, EncryptedExtensions, Finished, ServerHello
+from pellucid.messages import extensions as ext
+from pellucid.result import Negotiated
+
+
+def client13(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Flow[Connected]:
+    psk = _selected_psk(hs, offer, server_hello)
+    group, shared_secret = _key_exchange(hs, offer, server_hello)
+    schedule = hs.schedule = psk.schedule if psk else KeySchedule(hs.suite, hs.trace)
+    if psk is None:
+        schedule.early(None)
+    schedule.handshake(shared_secret)
+    client_secret, server_secret = schedule.handshake_traffic_secrets(hs.transcript.digest())
+    hs.log_key("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client_secret)
+    hs.log_key("SERVER_HANDSHAKE_TRAFFIC_SECRET", server_secret)
+    yield hs.install_keys("read", "handshake", server_secret)
+    yield hs.install_keys("write", "handshake", client_secret)
+
+    encrypted_extensions = yield from receive(hs, "WAIT_EE", EncryptedExtensions)
+    alpn = _check_encrypted_extensions(hs, offer, encrypted_extensions)
+
+    request: CertificateRequest | None = None
+    peer: ByCertificate | ByPsk
+    if psk is not None:
+        peer = ByPsk(psk.identity)
+    else:
+        message = yield from receive(hs, "WAIT_CERT_CR", Certificate, CertificateRequest)
+        if isinstance(message, CertificateRequest):
+            request = _check_request(message)
+            message = yield from receive(hs, "WAIT_CERT", Certificate)
+        peer = yield from receive_certificate(hs, message, "server", offer.hello.extensions, offer.server_name)
+
+    transcript_hash = hs.transcript.digest()
+    finished = yield from receive(hs, "WAIT_FINISHED", Finished)
+    verified = verify_finished(hs, finished, server_secret, transcript_hash)
+
+    schedule.main()
+    hs.exporter_hash = hs.transcript.digest()
+    client_application, server_application = schedule.application_traffic_secrets(hs.exporter_hash)
+    hs.log_key("CLIENT_TRAFFIC_SECRET_0", client_application)
+    hs.log_key("SERVER_TRAFFIC_SECRET_0", server_application)
+    yield hs.install_keys("read", "application", server_application)
+    mutual = False
+    if request is not None:
+        mutual = yield from answer_request(hs, request)
+    verify_data = finished_verify_data(hs.suite.hash_name, client_secret, hs.transcript.digest())
+    yield hs.send(Finished(verify_data))
+    yield hs.install_keys("write", "application", client_application)
+    hs.read_secret, hs.write_secret = server_application, client_application
+    hs.resumption_hash = hs.transcript.digest()
+    return Connected(peer, verified, _negotiated(hs, offer, peer, psk, group, alpn, mutual))
+
+
+def _selected_psk(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Psk | None:
+    """RFC 9846 4.3.11: the server took one of ours, and a suite with that one's hash."""
+    selected = server_hello.extensions.find(ext.SelectedPsk)
+    psk: Psk | None = None
+    if selected is not None:
+        if selected.selected_identity >= len(offer.psks):
+            raise PeerMisbehaved(
+                Reason.PSK_NOT_OFFERED, f"the server took PSK {selected.selected_identity} of {len(offer.psks)}"
+            )
+        psk = offer.psks[selected.selected_identity]
+        if psk.suite.hash_name != hs.suite.hash_name:
+            raise PeerMisbehaved(
+                Reason.PSK_NOT_OFFERED, f"the server took a PSK of {psk.suite.hash_name} with {hs.suite}"
+            )
+    if hs.trace and offer.psks:
+        chosen = f"PSK {selected.selected_identity}" if selected else "none"
+        ours = ["session ticket" if p.session else "external PSK" for p in offer.psks]
+        hs.trace.choice(what="psk", ours=ours, chosen=chosen, rule="the server chose it")
+    return psk
+
+
+def _key_exchange(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> tuple[NamedGroup, bytes]:
+    """The secret that the server's share and ours make (RFC 9846 4.3.8, 7.4)."""
+    key_share = server_hello.extensions.find(ext.KeyShareServerHello)
+    if key_share is None:
+        if server_hello.extensions.find(ext.SelectedPsk) is not None:
+            # RFC 9846 4.3.11: a key_share has to be there "if required by the ClientHello
+            # psk_key_exchange_modes", and we offer no PSK without one.
+            raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, "the server took a PSK without a key_share")
+        raise PeerMisbehaved(Reason.MISSING_EXTENSION, "the ServerHello has neither key_share nor pre_shared_key")
+    entry = key_share.server_share
+    group = entry.group
+    # After a HelloRetryRequest offer.shares holds only the share that the server asked for.
+    if not isinstance(group, NamedGroup) or group not in offer.shares:
+        raise PeerMisbehaved(
+            Reason.GROUP_NOT_OFFERED, f"the server's share is of {name_of(group, NamedGroup)}, which we sent none of"
+        )
+    if hs.trace:
+        hs.trace.choice(
+            what="group",
+            ours=[str(g) for g in hs.config.parameters.groups],
+            chosen=str(group),
+            rule="the server chose it",
+        )
+    share = offer.shares[group]
+    secret = share.secret(entry.key_exchange)
+    if hs.trace:
+        hs.trace.secret(
+            name="shared_secret",
+            formula=f"{group}(our private key, the server's share)",
+            inputs=[("our_share", share.share), ("peer_share", entry.key_exchange)],
+            value=secret,
+            used_for="the handshake secret",
+        )
+    return group, secret
+
+
+def _check_encrypted_extensions(hs: ClientHandshake, offer: Offer, message: EncryptedExtensions) -> str | None:
+    """RFC 9846 4.4.1: answers only to what was asked. Gives the application protocol, if any."""
+    for code in message.extensions:
+        if code not in offer.hello.extensions:
+            name = name_of(code, ExtensionType)
+            raise PeerMisbehaved(Reason.UNSOLICITED_EXTENSION, f"the server answers {name}, which was not asked")
+    answer = message.extensions.find(ext.ProtocolNameList)
+    if answer is None:
+        return None
+    names = answer.protocol_name_list
+    offered = [name.encode() for name in hs.config.alpn_protocols]
+    # RFC 7301 3.1: the list "MUST contain exactly one "ProtocolName""
+    if len(names) != 1 or names[0] not in offered:
+        raise PeerMisbehaved(Reason.ALPN_NOT_OFFERED, f"the server chose the protocols {names}, offered were {offered}")
+    alpn = names[0].decode()
+    if hs.trace:
+        hs.trace.choice(what="alpn", ours=hs.config.alpn_protocols, chosen=alpn, rule="the server chose it")
+    return alpn
+
+
+def _check_request(request: CertificateRequest) -> CertificateRequest:
+    # RFC 9846 4.4.2: the context "SHALL be zero length unless used for the post-handshake authentication"
+    if request.certificate_request_context:
+        raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, "the CertificateRequest of a handshake has a context")
+    if request.extensions.find(ext.SignatureSchemeList) is None:
+        raise PeerMisbehaved(Reason.MISSING_EXTENSION, "the CertificateRequest has no signature_algorithms")
+    return request
+
+
+def _negotiated(
+    hs: ClientHandshake,
+    offer: Offer,
+    peer: ByCertificate | ByPsk,
+    psk: Psk | None,
+    group: NamedGroup,
+    alpn: str | None,
+    mutual: bool,
+) -> Negotiated:
+    session = psk.session if psk else None
+    scheme: SignatureScheme | None = None
+    chain = session.peer_chain if session else ()
+    identity = None
+    if isinstance(peer, ByCertificate):
+        identity, scheme = peer.identity, peer.signature.scheme
+        chain = peer.chain
+    return Negotiated(
+        protocol=hs.config.parameters.protocols[0],
+        cipher_suite=hs.suite.code,
+        group=group,
+        signature_scheme=scheme,
+        alpn=alpn,
+        peer_chain=chain,
+        peer_identity=identity,
+        resumed=session is not None,
+        server_name=str(offer.server_name) if offer.server_name else None,
+        mutual=mutual,
+        psk_identity=psk.identity if psk and not session else None,
+    )

@@ -1,0 +1,162 @@
+"""What a server reads from a ClientHello, checked: RFC 9846 4.2.2, 9.2 and 4.2.4."""
+
+from dataclasses import dataclass
+
+from pellucid.codes import ExtensionType, NamedGroup, NameType, ProtocolVersion, name_of
+from pellucid.errors import PeerMisbehaved, Reason
+from pellucid.handshake.flow import ServerHandshake
+from pellucid.messages import ClientHello, Extensions
+from pellucid.messages import extensions as ext
+
+
+@dataclass(slots=True)
+class Request:
+    """A ClientHello of TLS 1.3 that has everything it must have. ``shares``: group to public value."""
+
+    hello: ClientHello
+    groups: list[NamedGroup | int]
+    shares: dict[int, bytes]
+    schemes: tuple[int, ...]
+    psks: ext.OfferedPsks | None
+    server_name: str | None
+
+    @property
+    def offers_early_data(self) -> bool:
+        return ExtensionType.early_data in self.hello.extensions
+
+
+def check_client_hello(hello: ClientHello) -> Request:
+    """The hello as a ``Request``; raises what RFC 9846 tells to raise of one that cannot be."""
+    if hello.legacy_version != ProtocolVersion.TLSv1_2:
+        # RFC 9846 4.2.2: "MUST abort the handshake with a "protocol_version" alert"
+        raise PeerMisbehaved(
+            Reason.WRONG_LEGACY_VERSION, f"legacy_version is 0x{hello.legacy_version:04x} instead of 0x0303"
+        )
+    if hello.legacy_compression_methods != b"\x00":
+        raise PeerMisbehaved(
+            Reason.WRONG_COMPRESSION_METHOD,
+            f"legacy_compression_methods is {hello.legacy_compression_methods.hex()}, and must be 00",
+        )
+    extensions = hello.extensions
+    psks = extensions.find(ext.OfferedPsks)
+    if psks is not None:
+        _check_psks(hello, psks)
+    elif ExtensionType.early_data in extensions:
+        # RFC 9846 4.3.10: a client that sends early data "MUST supply both" extensions
+        raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, "early_data without pre_shared_key")
+    schemes = extensions.find(ext.SignatureSchemeList)
+    groups = extensions.find(ext.NamedGroupList)
+    key_share = extensions.find(ext.KeyShareClientHello)
+    # RFC 9846 9.2. A PSK without key_share (psk_ke) is a client that we have nothing in common with.
+    if groups is None or key_share is None or (schemes is None and psks is None):
+        missing = [
+            name
+            for name, found in (
+                ("supported_groups", groups),
+                ("key_share", key_share),
+                ("signature_algorithms", schemes or psks),
+            )
+            if found is None
+        ]
+        raise PeerMisbehaved(Reason.MISSING_EXTENSION, f"the ClientHello lacks {', '.join(missing)}")
+    return Request(
+        hello,
+        groups.named_group_list,
+        _check_shares(groups.named_group_list, key_share),
+        tuple(schemes.supported_signature_algorithms) if schemes else (),
+        psks,
+        _server_name(extensions),
+    )
+
+
+def _check_psks(hello: ClientHello, psks: ext.OfferedPsks) -> None:
+    # RFC 9846 4.3.11: servers "MUST check that it is the last extension"
+    if next(reversed(hello.extensions)) != ExtensionType.pre_shared_key:
+        raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, "pre_shared_key is not the last extension")
+    if len(psks.identities) != len(psks.binders):
+        raise PeerMisbehaved(
+            Reason.ILLEGAL_PARAMETER, f"{len(psks.identities)} PSK identities and {len(psks.binders)} binders"
+        )
+    # RFC 9846 4.3.9: "If clients offer "pre_shared_key" without a "psk_key_exchange_modes" extension,
+    # servers MUST abort the handshake."
+    if ExtensionType.psk_key_exchange_modes not in hello.extensions:
+        raise PeerMisbehaved(Reason.MISSING_EXTENSION, "pre_shared_key without psk_key_exchange_modes")
+
+
+def _check_shares(groups: list[NamedGroup | int], key_share: ext.KeyShareClientHello) -> dict[int, bytes]:
+    shares = {entry.group: entry.key_exchange for entry in key_share.client_shares}
+    if len(shares) != len(key_share.client_shares):
+        raise PeerMisbehaved(Reason.DUPLICATE_KEY_SHARE, "two key shares are of the same group")
+    for group in shares:
+        if group not in groups:
+            raise PeerMisbehaved(
+                Reason.ILLEGAL_PARAMETER,
+                f"a key share is of {name_of(group, NamedGroup)}, which supported_groups does not name",
+            )
+    return shares
+
+
+#: RFC 9846 4.2.2: what may differ between a ClientHello and the one after a HelloRetryRequest.
+_MAY_CHANGE = frozenset(
+    {
+        ExtensionType.key_share,
+        ExtensionType.early_data,
+        ExtensionType.cookie,
+        ExtensionType.pre_shared_key,
+        ExtensionType.padding,
+    }
+)
+
+
+def check_second_hello(
+    hs: ServerHandshake, first: Request, second: Request, group: NamedGroup, cookie: ext.Cookie | None
+) -> None:
+    """RFC 9846 4.2.2: the second ClientHello is the first with what was asked for, and nothing else changed."""
+    fault = _second_hello_fault(first, second, group, cookie)
+    if hs.trace:
+        hs.trace.check(
+            what="hello_retry_request",
+            expected=f"the same ClientHello with one share, of {group}",
+            found=fault or "that",
+            ok=fault is None,
+        )
+    if fault is not None:
+        raise PeerMisbehaved(Reason.HELLO_RETRY_CHANGED, f"the second ClientHello {fault}")
+
+
+def _second_hello_fault(
+    first: Request, second: Request, group: NamedGroup, cookie: ext.Cookie | None
+) -> str | None:
+    before, after = first.hello, second.hello
+    if list(second.shares) != [group]:
+        return f"does not have one share, of {group}"
+    if after.extensions.find(ext.Cookie) != cookie:
+        return "has another cookie than it was given"
+    if second.offers_early_data:
+        return "has early_data"
+    if (before.random, before.legacy_session_id, before.cipher_suites) != (
+        after.random,
+        after.legacy_session_id,
+        after.cipher_suites,
+    ):
+        return "has another random, session ID or list of suites"
+    fixed_before = {code: body for code, body in before.extensions.items() if code not in _MAY_CHANGE}
+    fixed_after = {code: body for code, body in after.extensions.items() if code not in _MAY_CHANGE}
+    if fixed_before != fixed_after:
+        return "has other extensions"
+    return None
+
+
+def _server_name(extensions: Extensions) -> str | None:
+    """The host name that the client asks for, None where it names none (RFC 6066 3)."""
+    names = extensions.find(ext.ServerNameList)
+    if names is None:
+        return None
+    # RFC 6066 3: "MUST NOT contain more than one name of the same name_type"
+    hosts = [name.host_name for name in names.server_name_list if name.name_type == NameType.host_name]
+    if len(hosts) != 1:
+        raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, f"server_name holds {len(hosts)} host names")
+    try:
+        return hosts[0].decode("ascii")
+    except UnicodeDecodeError:
+        raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, "server_name is not ASCII") from None

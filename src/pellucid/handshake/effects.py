@@ -1,0 +1,157 @@
+"""What a handshake may ask for: the whole of its dealings with the world, as values.
+
+A flow is a generator. It yields one of these and is resumed with the answer; it never touches a
+socket, a clock or a key store. So the driver may answer from memory, a thread, an HSM or a
+database, and a flow still reads like the RFC's figure. One channel carries effects only: what a
+flow finds out comes back by ``return``, and a fault is raised.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from pellucid.codes import KeyUpdateRequest, SignatureScheme
+from pellucid.crypto.suites import Suite
+from pellucid.events import Event
+from pellucid.identity import Credential, ServerName
+from pellucid.messages import HandshakeMessage
+from pellucid.sessions import Session, TicketState
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Receive:
+    """Wait for one of ``expected`` in ``state`` (RFC 9846 appendix A's name); answered by the message."""
+
+    state: str
+    expected: tuple[type[HandshakeMessage], ...]
+
+
+@dataclass(slots=True)
+class Send:
+    """Queue a message, encoded, under the write keys in force."""
+
+    message: HandshakeMessage
+
+
+@dataclass(slots=True)
+class SendChangeCipherSpec:
+    """Queue the record that makes TLS 1.3 look like 1.2 to a middlebox (RFC 9846 D.4)."""
+
+
+@dataclass(slots=True)
+class InstallKeys:
+    """Use keys from ``secret`` from here on: for what is sent next, or for the records behind this one.
+
+    ``epoch`` is the name for people: "handshake", "application", "application 1", ...
+    """
+
+    direction: Literal["read", "write"]
+    epoch: str
+    suite: Suite
+    secret: bytes
+
+
+@dataclass(slots=True)
+class UpdateKeys:
+    """Send a KeyUpdate before any more application data, and what follows under the next key.
+
+    The message is made when its turn has come: several of these before that are one KeyUpdate.
+    """
+
+    request: KeyUpdateRequest
+
+
+@dataclass(slots=True)
+class VerifyIdentity:
+    """Is this chain what it should be? Answered by the proof, or raises ``CertificateRejected``.
+
+    ``server_name``: what the peer must be, as a server; None: the peer is a client.
+    """
+
+    chain: tuple[bytes, ...]
+    whose: Literal["client", "server"]
+    server_name: ServerName | None
+
+
+@dataclass(slots=True)
+class SelectCredential:
+    """Which of our credentials fits? Answered by one and the scheme to sign with, or None."""
+
+    server_name: str | None
+    schemes: tuple[SignatureScheme | int, ...]
+    authorities: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class Sign:
+    """Answered by the signature of ``content`` with the credential's key."""
+
+    credential: Credential
+    scheme: SignatureScheme
+    content: bytes
+
+
+@dataclass(slots=True)
+class FindSession:
+    """Client: answered by a session with ``server_name``, taken out of the store, or None."""
+
+    server_name: str
+
+
+@dataclass(slots=True)
+class StoreSession:
+    """Client: keep a session for later."""
+
+    session: Session
+
+
+@dataclass(slots=True)
+class SealTicket:
+    """Server: answered by the ticket that holds ``state``."""
+
+    state: TicketState
+
+
+@dataclass(slots=True)
+class OpenTicket:
+    """Server: answered by what the ticket holds, None where it is not ours or too old."""
+
+    ticket: bytes
+
+
+@dataclass(slots=True)
+class SkipEarlyData:
+    """Server: drop up to ``limit_bytes`` of early data that we refused (RFC 9846 4.3.10)."""
+
+    limit_bytes: int
+
+
+@dataclass(slots=True)
+class Emit:
+    """Tell the caller of ``receive_data``."""
+
+    event: Event
+
+
+Effect = (
+    Receive
+    | Send
+    | SendChangeCipherSpec
+    | InstallKeys
+    | UpdateKeys
+    | VerifyIdentity
+    | SelectCredential
+    | Sign
+    | FindSession
+    | StoreSession
+    | SealTicket
+    | OpenTicket
+    | SkipEarlyData
+    | Emit
+)
+
+#: A generator that yields effects and returns ``T``. What it is sent depends on the effect, which
+#: no type of today can say; the steps in ``flow`` say it once for each.
+Flow = Generator[Effect, Any, T]

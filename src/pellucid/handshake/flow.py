@@ -1,0 +1,138 @@
+"""What the flows have in common: the state of one handshake, and the steps that read like the RFC's.
+
+A step is a function that yields effects. ``yield from receive(hs, "WAIT_EE", EncryptedExtensions)``
+is the RFC's "Recv EncryptedExtensions" in the state WAIT_EE.
+"""
+
+from typing import Any, Generic, Literal, TypeVar, overload
+
+from pellucid.codes import SignatureScheme
+from pellucid.config import ClientConfig, Config, Entropy, ServerConfig
+from pellucid.crypto.suites import Suite
+from pellucid.handshake.effects import (
+    Flow,
+    InstallKeys,
+    Receive,
+    SelectCredential,
+    Send,
+    Sign,
+    VerifyIdentity,
+)
+from pellucid.identity import Credential, ServerName, VerifiedIdentity
+from pellucid.keys import KeySchedule, Transcript
+from pellucid.messages import HandshakeMessage
+from pellucid.trace import TraceView
+
+Cfg = TypeVar("Cfg", bound=Config)
+A = TypeVar("A", bound=HandshakeMessage)
+B = TypeVar("B", bound=HandshakeMessage)
+
+
+class Handshake(Generic[Cfg]):
+    """What one connection knows while it shakes hands and after.
+
+    ``key_entropy`` is None where keys may come from the library's own generator.
+    """
+
+    __slots__ = (
+        "awaits_key_update",
+        "client_random",
+        "config",
+        "entropy",
+        "exporter_hash",
+        "key_entropy",
+        "read_epoch",
+        "read_secret",
+        "resumption_hash",
+        "schedule",
+        "side",
+        "suite",
+        "trace",
+        "transcript",
+        "write_epoch",
+        "write_secret",
+    )
+
+    suite: Suite
+    schedule: KeySchedule
+    #: Transcript-Hash up to the server's and to the client's Finished: what exporters and tickets need.
+    exporter_hash: bytes
+    resumption_hash: bytes
+    #: The application traffic secrets in force, and how many KeyUpdates led to them.
+    read_secret: bytes
+    write_secret: bytes
+
+    def __init__(self, side: Literal["client", "server"], config: Cfg, trace: TraceView | None) -> None:
+        self.side = side
+        self.config = config
+        self.trace = trace
+        self.entropy: Entropy = config.entropy
+        self.key_entropy: Entropy | None = None if config.default_entropy else config.entropy
+        self.transcript = Transcript()
+        self.client_random = b""
+        self.read_epoch = self.write_epoch = 0
+        self.awaits_key_update = False
+
+    def now(self) -> float:
+        """POSIX seconds, by the configuration's clock."""
+        return self.config.clock()
+
+    def log_key(self, label: str, secret: bytes) -> None:
+        """RFC 9850: hand a secret to the key log, if there is one."""
+        if self.config.key_log is not None:
+            self.config.key_log(label, self.client_random, secret)
+
+
+    def send(self, message: HandshakeMessage) -> Send:
+        """Encode and hash a message of the handshake; to be yielded, so that it is queued."""
+        self.transcript.add(message.encode())
+        return Send(message)
+
+    def install_keys(self, direction: Literal["read", "write"], epoch: str, secret: bytes) -> InstallKeys:
+        """To be yielded: keys of the suite agreed on, from ``secret``."""
+        return InstallKeys(direction, epoch, self.suite, secret)
+
+
+ClientHandshake = Handshake[ClientConfig]
+ServerHandshake = Handshake[ServerConfig]
+AnyHandshake = Handshake[Any]
+
+
+@overload
+def receive(hs: AnyHandshake, state: str, a: type[A], /, *, hashed: bool = True) -> Flow[A]: ...
+@overload
+def receive(hs: AnyHandshake, state: str, a: type[A], b: type[B], /, *, hashed: bool = True) -> Flow[A | B]: ...
+def receive(hs: AnyHandshake, state: str, *expected: type[Any], hashed: bool = True) -> Flow[Any]:
+    """Wait in ``state`` for a message of one of these kinds; any other is a fault of the peer.
+
+    The message joins the transcript, unless ``hashed`` is False: hellos, which decide what hash there
+    is, do so by the flow's own hand, and messages behind the handshake never do.
+    """
+    if hs.trace:
+        hs.trace.state(name=state)
+    message = yield Receive(state, expected)
+    if hashed:
+        hs.transcript.add(message.raw)
+    return message
+
+
+def verify_identity(
+    chain: tuple[bytes, ...], whose: Literal["client", "server"], server_name: ServerName | None
+) -> Flow[VerifiedIdentity]:
+    identity: VerifiedIdentity = yield VerifyIdentity(chain, whose, server_name)
+    return identity
+
+
+def select_credential(
+    server_name: str | None, schemes: tuple[SignatureScheme | int, ...], authorities: tuple[bytes, ...]
+) -> Flow[tuple[Credential, SignatureScheme] | None]:
+    selected: tuple[Credential, SignatureScheme] | None
+    selected = yield SelectCredential(server_name, schemes, authorities)
+    return selected
+
+
+def sign(credential: Credential, scheme: SignatureScheme, content: bytes) -> Flow[bytes]:
+    signature: bytes = yield Sign(credential, scheme, content)
+    return signature
+
+

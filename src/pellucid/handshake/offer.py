@@ -1,0 +1,166 @@
+"""The ClientHello: what a client offers, and what it has to remember of it (RFC 9846 4.2.2)."""
+
+from dataclasses import dataclass
+
+from pellucid.codes import NamedGroup, NameType, ProtocolVersion, PskKeyExchangeMode
+from pellucid.crypto.groups import PrivateShare, generate
+from pellucid.crypto.suites import SUITES, Suite
+from pellucid.handshake.effects import FindSession, Flow
+from pellucid.handshake.flow import ClientHandshake
+from pellucid.identity import ServerName as Name
+from pellucid.keys import KeySchedule, finished_verify_data
+from pellucid.messages import ClientHello, Extensions
+from pellucid.messages import extensions as ext
+from pellucid.policy import CERTIFICATE_ONLY_SCHEMES
+from pellucid.sessions import Session
+
+#: RFC 9846 4.2.2: "this list MUST contain exactly one byte, set to zero"
+NULL_COMPRESSION = b"\x00"
+
+
+@dataclass(slots=True)
+class Psk:
+    """A key that we offer to use instead of the server's certificate."""
+
+    identity: bytes
+    key: bytes
+    suite: Suite
+    session: Session | None
+    schedule: KeySchedule
+
+    @property
+    def binder_length(self) -> int:
+        return self.suite.hash_length
+
+    def obfuscated_ticket_age(self, now: float) -> int:
+        """RFC 9846 4.3.11.1: the age in milliseconds plus ticket_age_add; 0 for an external PSK."""
+        return 0 if self.session is None else self.session.obfuscated_ticket_age(now)
+
+
+@dataclass(slots=True)
+class Offer:
+    """A ClientHello and the secrets behind it."""
+
+    hello: ClientHello
+    shares: dict[NamedGroup, PrivateShare]
+    psks: list[Psk]
+    server_name: Name | None
+
+
+def make_offer(hs: ClientHandshake, server_name: Name | None) -> Flow[Offer]:
+    """Everything that we support, shares for the groups we expect, and a session if we have one."""
+    shares = make_shares(hs, hs.config.share_groups)
+    psks = yield from _find_psks(hs, server_name)
+    hs.client_random = hs.entropy(32)
+    hello = ClientHello(
+        legacy_version=ProtocolVersion.TLSv1_2,
+        random=hs.client_random,
+        # RFC 9846 D.4: in compatibility mode the session ID is never empty, so that the handshake looks
+        # like a resumption of TLS 1.2.
+        legacy_session_id=hs.entropy(32) if hs.config.middlebox_compatibility else b"",
+        cipher_suites=list(hs.config.parameters.cipher_suites),
+        legacy_compression_methods=NULL_COMPRESSION,
+        extensions=_extensions(hs, server_name, shares),
+    )
+    offer = Offer(hello, shares, psks, server_name)
+    finish_hello(hs, offer)
+    return offer
+
+
+def make_shares(hs: ClientHandshake, groups: tuple[NamedGroup, ...]) -> dict[NamedGroup, PrivateShare]:
+    """A private share for each group; a hybrid's classical half serves for its own group too.
+
+    draft-ietf-tls-hybrid-design 3.2 allows that: both stand in one ClientHello and die with it.
+    """
+    shares: dict[NamedGroup, PrivateShare] = {}
+    for group in groups:
+        halves = (half for share in shares.values() if (half := share.half(group)) is not None)
+        shares[group] = next(halves, None) or generate(group, hs.key_entropy)
+    return shares
+
+
+def _extensions(
+    hs: ClientHandshake, server_name: Name | None, shares: dict[NamedGroup, PrivateShare]
+) -> Extensions:
+    config = hs.config
+    extensions = Extensions()
+    # RFC 6066 3: "Literal IPv4 and IPv6 addresses are not permitted in "HostName"."
+    host_name = server_name.server_name if server_name else None
+    if host_name:
+        extensions.add(ext.ServerNameList([ext.ServerName(NameType.host_name, host_name)]))
+    extensions.add(
+        ext.SupportedVersionsClientHello(list(config.parameters.protocols)),
+        ext.NamedGroupList(list(config.parameters.groups)),
+        # Without signature_algorithms_cert this list is for certificates too (RFC 9846 4.3.3), most of
+        # which are still signed with PKCS #1 v1.5.
+        ext.SignatureSchemeList([*config.parameters.signature_schemes, *CERTIFICATE_ONLY_SCHEMES]),
+    )
+    if config.certificate_schemes:
+        extensions.add(ext.SignatureSchemeListCert(list(config.certificate_schemes)))
+    if config.alpn_protocols:
+        extensions.add(ext.ProtocolNameList([name.encode() for name in config.alpn_protocols]))
+    if config.send_certificate_authorities and config.trust is not None and config.trust.subjects:
+        extensions.add(ext.CertificateAuthorities(list(config.trust.subjects)))
+    if config.sessions is not None or config.psks:
+        # psk_ke, without Diffie-Hellman, would give up forward secrecy: it is never offered.
+        extensions.add(ext.PskKeyExchangeModes([PskKeyExchangeMode.psk_dhe_ke]))
+    extensions.add(key_share(shares))
+    return extensions
+
+
+def key_share(shares: dict[NamedGroup, PrivateShare]) -> ext.KeyShareClientHello:
+    return ext.KeyShareClientHello([ext.KeyShareEntry(group, share.share) for group, share in shares.items()])
+
+
+def _find_psks(hs: ClientHandshake, server_name: Name | None) -> Flow[list[Psk]]:
+    psks: list[Psk] = []
+    suites = [SUITES[code] for code in hs.config.parameters.cipher_suites]
+    if server_name is not None and hs.config.sessions is not None:
+        session: Session | None = yield FindSession(str(server_name))
+        # RFC 9846 4.7.1: a ticket is only good with a suite of the same hash.
+        if session is not None and any(suite.hash_name == session.hash_name for suite in suites):
+            psks.append(_psk(hs, session.ticket, session.psk, SUITES[session.cipher_suite], session))
+    for external in hs.config.psks:
+        suite = next((suite for suite in suites if suite.hash_name == external.hash_name), None)
+        if suite is not None:
+            psks.append(_psk(hs, external.identity, external.key, suite, None))
+    return psks
+
+
+def _psk(hs: ClientHandshake, identity: bytes, key: bytes, suite: Suite, session: Session | None) -> Psk:
+    schedule = KeySchedule(suite, hs.trace)
+    schedule.early(key)
+    return Psk(identity, key, suite, session, schedule)
+
+
+def finish_hello(hs: ClientHandshake, offer: Offer) -> None:
+    """Encode the hello; where it offers PSKs, put them at its end with a binder for each.
+
+    RFC 9846 4.3.11: pre_shared_key "MUST be the last extension in the ClientHello", because a binder is
+    a MAC over everything before the binders: the hello is encoded with zeros in their place first.
+    """
+    hello = offer.hello
+    if not offer.psks:
+        hello.encode()
+        return
+    now = hs.now()
+    identities = [ext.PskIdentity(psk.identity, psk.obfuscated_ticket_age(now)) for psk in offer.psks]
+    offered = ext.OfferedPsks(identities, [bytes(psk.binder_length) for psk in offer.psks])
+    hello.extensions.pop(offered.extension_type, None)
+    hello.extensions.add(offered)
+    truncated = truncate(hello.encode(), offered)
+    offered.binders = [binder(hs, psk, truncated) for psk in offer.psks]
+    hello.encode()
+
+
+def truncate(raw: bytes, offered: ext.OfferedPsks) -> bytes:
+    """RFC 9846 4.3.11.2: the ClientHello without its list of binders."""
+    return raw[: -(2 + sum(1 + len(binder) for binder in offered.binders))]
+
+
+def binder(hs: ClientHandshake, psk: Psk, truncated: bytes) -> bytes:
+    """RFC 9846 4.3.11.2: a Finished over the hello so far, keyed by the PSK."""
+    binder_key = psk.schedule.binder_key(external=psk.session is None)
+    # After a HelloRetryRequest the transcript has a past, and its hash is that of the server's suite.
+    transcript_hash = hs.transcript.digest_with(truncated, psk.suite.hash_name)
+    return finished_verify_data(psk.suite.hash_name, binder_key, transcript_hash)

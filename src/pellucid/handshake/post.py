@@ -1,0 +1,121 @@
+"""After the handshake: NewSessionTicket and KeyUpdate, RFC 9846 4.7."""
+
+from pellucid.codes import KeyUpdateRequest
+from pellucid.errors import Misuse, PeerMisbehaved, Reason
+from pellucid.events import KeyUpdated, SessionReceived
+from pellucid.handshake.effects import Emit, Flow, InstallKeys, SealTicket, Send, StoreSession, UpdateKeys
+from pellucid.handshake.flow import AnyHandshake, ClientHandshake, ServerHandshake, receive
+from pellucid.handshake.proofs import Connected
+from pellucid.keys import next_traffic_secret, resumption_psk
+from pellucid.messages import Extensions, KeyUpdate, NewSessionTicket
+from pellucid.sessions import Session, TicketState
+
+#: RFC 9846 4.7.3: sending implementations "MUST NOT allow the epoch [...] to exceed 2^48-1".
+MAX_EPOCH = 2**48 - 1
+
+
+def client_post_handshake(hs: ClientHandshake, connected: Connected) -> Flow[None]:
+    """What a server may send while data flows, for as long as it does."""
+    while True:
+        message = yield from receive(hs, "CONNECTED", NewSessionTicket, KeyUpdate, hashed=False)
+        if isinstance(message, KeyUpdate):
+            yield from receive_key_update(hs, message)
+        else:
+            yield from _receive_ticket(hs, connected, message)
+
+
+def server_post_handshake(hs: ServerHandshake, connected: Connected) -> Flow[None]:
+    """Tickets first, then what a client may send."""
+    if hs.config.ticket_keys is not None and not connected.negotiated.psk_identity:
+        secret = hs.schedule.resumption_secret(hs.resumption_hash)
+        for number in range(hs.config.tickets_per_handshake):
+            yield from _send_ticket(hs, connected, secret, number)
+    while True:
+        message = yield from receive(hs, "CONNECTED", KeyUpdate, hashed=False)
+        yield from receive_key_update(hs, message)
+
+
+def _receive_ticket(hs: ClientHandshake, connected: Connected, message: NewSessionTicket) -> Flow[None]:
+    # RFC 9846 4.7.1: "The value of zero indicates that the ticket should be discarded immediately."
+    negotiated = connected.negotiated
+    if hs.config.sessions is None or message.ticket_lifetime == 0 or negotiated.server_name is None:
+        return
+    secret = hs.schedule.resumption_secret(hs.resumption_hash)
+    session = Session(
+        protocol=negotiated.protocol,
+        cipher_suite=negotiated.cipher_suite,
+        hash_name=hs.suite.hash_name,
+        psk=resumption_psk(hs.suite.hash_name, secret, message.ticket_nonce, trace=hs.trace),
+        ticket=message.ticket,
+        ticket_age_add=message.ticket_age_add,
+        lifetime_seconds=message.ticket_lifetime,
+        received_at=hs.now(),
+        server_name=negotiated.server_name,
+        alpn=negotiated.alpn,
+        peer_chain=negotiated.peer_chain,
+    )
+    yield StoreSession(session)
+    yield Emit(SessionReceived(session))
+
+
+def _send_ticket(hs: ServerHandshake, connected: Connected, secret: bytes, number: int) -> Flow[None]:
+    # RFC 9846 4.7.1: the nonce is "unique across all tickets issued on this connection".
+    nonce = number.to_bytes(1, "big")
+    assert hs.config.ticket_keys is not None
+    age_add = int.from_bytes(hs.entropy(4), "big")
+    lifetime_seconds = hs.config.ticket_keys.lifetime_seconds
+    negotiated = connected.negotiated
+    ticket: bytes = yield SealTicket(
+        TicketState(
+            suite=negotiated.cipher_suite,
+            psk=resumption_psk(hs.suite.hash_name, secret, nonce, trace=hs.trace),
+            age_add=age_add,
+            created_at=hs.now(),
+            lifetime_seconds=lifetime_seconds,
+            server_name=negotiated.server_name,
+            alpn=negotiated.alpn,
+            client_chain=negotiated.peer_chain,
+            authenticated_at=connected.authenticated_at or hs.now(),
+        )
+    )
+    message = NewSessionTicket(lifetime_seconds, age_add, nonce, ticket, Extensions())
+    message.encode()
+    yield Send(message)
+
+
+def receive_key_update(hs: AnyHandshake, message: KeyUpdate) -> Flow[None]:
+    """RFC 9846 4.7.3: the peer's next records are under its next key; ours too, if it asks for that."""
+    if not isinstance(message.request_update, KeyUpdateRequest):
+        raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, f"request_update is {message.request_update}")
+    hs.awaits_key_update = False
+    hs.read_secret = next_traffic_secret(hs.suite.hash_name, hs.read_secret, trace=hs.trace)
+    hs.read_epoch += 1
+    yield InstallKeys("read", f"application {hs.read_epoch}", hs.suite, hs.read_secret)
+    requested = message.request_update is KeyUpdateRequest.update_requested
+    if requested:
+        yield from update_write_keys(KeyUpdateRequest.update_not_requested)
+    yield Emit(KeyUpdated(answered=requested))
+
+
+def update_write_keys(request: KeyUpdateRequest) -> Flow[None]:
+    """Tell the peer that our next key follows, and take it."""
+    yield UpdateKeys(request)
+
+
+def next_write_keys(hs: AnyHandshake, request: KeyUpdateRequest) -> tuple[KeyUpdate, str]:
+    """The KeyUpdate to send, encoded, and the name of the epoch whose secret is now ``hs.write_secret``.
+
+    Of two requests in a row the second asks for nothing.
+    """
+    if hs.write_epoch >= MAX_EPOCH:
+        raise Misuse(Reason.KEY_LIMIT_REACHED, "this connection has had all the keys that it may have")
+    # RFC 9846 4.7.3: "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another
+    # KeyUpdate with request_update set to "update_requested"."
+    if request is KeyUpdateRequest.update_requested and hs.awaits_key_update:
+        request = KeyUpdateRequest.update_not_requested
+    hs.awaits_key_update |= request is KeyUpdateRequest.update_requested
+    message = KeyUpdate(request)
+    message.encode()
+    hs.write_secret = next_traffic_secret(hs.suite.hash_name, hs.write_secret, trace=hs.trace)
+    hs.write_epoch += 1
+    return message, f"application {hs.write_epoch}"

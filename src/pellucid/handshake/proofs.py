@@ -1,0 +1,109 @@
+"""What has been verified, as values that only the verification makes.
+
+``Connected`` demands them: no path through a flow ends in a connection without having called the
+functions that check the signature and the Finished. The identity's own proof is
+``identity.VerifiedIdentity``.
+"""
+
+from dataclasses import dataclass
+
+from pellucid.codes import SignatureScheme, name_of
+from pellucid.crypto.kdf import constant_time_equal
+from pellucid.crypto.signatures import key_oid_allows, verify
+from pellucid.errors import BadMessage, PeerMisbehaved, Reason
+from pellucid.handshake.flow import AnyHandshake
+from pellucid.identity import VerifiedIdentity
+from pellucid.keys import finished_verify_data
+from pellucid.messages import CertificateVerify, Finished
+from pellucid.result import Negotiated
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureVerified:
+    """The peer holds the private key of its certificate: it signed this transcript."""
+
+    scheme: SignatureScheme
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedVerified:
+    """The peer saw the same handshake and holds the same keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByCertificate:
+    """The peer is who its certificate says; ``chain`` is what it sent, DER."""
+
+    chain: tuple[bytes, ...]
+    identity: VerifiedIdentity
+    signature: SignatureVerified
+
+
+@dataclass(frozen=True, slots=True)
+class ByPsk:
+    """The peer is who it was when both came to share this key."""
+
+    identity: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """A client that was not asked, or need not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """An established connection: how the peer proved itself, and what was agreed on."""
+
+    peer: ByCertificate | ByPsk | Anonymous
+    finished: FinishedVerified
+    negotiated: Negotiated
+    #: POSIX seconds of the handshake with certificates that this one resumes; 0 where it is one itself.
+    authenticated_at: float = 0.0
+
+
+def certificate_verify_content(whose: str, transcript_hash: bytes) -> bytes:
+    """RFC 9846 4.5.2: what a CertificateVerify signs.
+
+    64 spaces keep a signature made for an older version, whose content began with 32 bytes that a
+    client chose, from being passed off as one of TLS 1.3; the context string tells server and client.
+    """
+    return b" " * 64 + b"TLS 1.3, " + whose.encode() + b" CertificateVerify\x00" + transcript_hash
+
+
+def verify_signature(
+    hs: AnyHandshake,
+    message: CertificateVerify,
+    identity: VerifiedIdentity,
+    whose: str,
+    transcript_hash: bytes,
+) -> SignatureVerified:
+    """RFC 9846 4.5.2: the scheme is one that we offered and that fits the key, and the signature holds."""
+    scheme = message.algorithm
+    name = name_of(scheme, SignatureScheme)
+    if not isinstance(scheme, SignatureScheme) or scheme not in hs.config.parameters.signature_schemes:
+        raise PeerMisbehaved(Reason.SCHEME_NOT_OFFERED, f"the {whose} signed with {name}, which was not offered")
+    if not key_oid_allows(scheme, rsa_pss_oid=identity.rsa_pss_oid):
+        raise PeerMisbehaved(Reason.SCHEME_NOT_OFFERED, f"the key of the {whose}'s certificate cannot sign {name}")
+    try:
+        verify(identity.public_key, scheme, message.signature, certificate_verify_content(whose, transcript_hash))
+    except PeerMisbehaved:
+        if hs.trace:
+            hs.trace.check(what="certificate_verify", expected="a signature of the transcript", found="another", ok=False)
+        raise
+    if hs.trace:
+        hs.trace.check(what="certificate_verify", expected=f"{name} of the transcript", found="it holds", ok=True)
+    return SignatureVerified(scheme)
+
+
+def verify_finished(hs: AnyHandshake, message: Finished, base_key: bytes, transcript_hash: bytes) -> FinishedVerified:
+    """RFC 9846 4.5.3: the MAC over everything up to here is the one that we compute."""
+    expected = finished_verify_data(hs.suite.hash_name, base_key, transcript_hash)
+    if len(message.verify_data) != len(expected):
+        raise BadMessage(f"Finished holds {len(message.verify_data)} bytes instead of {len(expected)}")
+    ok = constant_time_equal(expected, message.verify_data)
+    if hs.trace:
+        hs.trace.check(what="finished", expected=expected, found=message.verify_data, ok=ok)
+    if not ok:
+        raise PeerMisbehaved(Reason.BAD_FINISHED, "the peer's Finished is not the MAC of this handshake")
+    return FinishedVerified()

@@ -1,0 +1,270 @@
+"""A TLS 1.3 handshake as the server sees it (RFC 9846 figure 1).
+
+    ClientHello            -------->
+                           <--------       HelloRetryRequest   (where the share is missing)
+    ClientHello            -------->
+                                                 ServerHello
+                                       {EncryptedExtensions}
+                                       {CertificateRequest*}
+                                              {Certificate*}
+                                        {CertificateVerify*}
+                           <--------              {Finished}
+    {Certificate*}
+    {CertificateVerify*}
+    {Finished}             -------->
+    [Application Data]     <------->      [Application Data]
+"""
+
+from dataclasses import dataclass
+
+from pellucid.codes import NamedGroup, ProtocolVersion, SignatureScheme
+from pellucid.crypto.groups import respond
+from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
+from pellucid.handshake.authenticate import receive_certificate, send_certificate
+from pellucid.handshake.choose import choose_alpn, choose_cipher_suite, choose_group
+from pellucid.handshake.client_hello import Request, check_client_hello, check_second_hello
+from pellucid.handshake.effects import Flow, SendChangeCipherSpec, SkipEarlyData
+from pellucid.handshake.flow import (
+    ServerHandshake,
+    receive,
+    select_credential,
+)
+from pellucid.handshake.proofs import Anonymous, ByCertificate, ByPsk, Connected, verify_finished
+from pellucid.handshake.psk import SelectedPsk, check_binder, select_psk
+from pellucid.identity import Credential
+from pellucid.keys import KeySchedule, finished_verify_data
+from pellucid.messages import (
+    HELLO_RETRY_RANDOM,
+    Certificate,
+    CertificateRequest,
+    ClientHello,
+    EncryptedExtensions,
+    Extensions,
+    Finished,
+    HelloRetryRequest,
+    ServerHello,
+)
+from pellucid.messages import extensions as ext
+from pellucid.policy import CERTIFICATE_ONLY_SCHEMES
+from pellucid.result import Negotiated
+
+#: Long enough that no two handshakes share one by chance; it only has to come back unchanged.
+COOKIE_LENGTH = 32
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the server has decided on, in the order of the ServerHello and what follows it."""
+
+    group: NamedGroup
+    psk: SelectedPsk | None
+    alpn: str | None
+    credential: tuple[Credential, SignatureScheme] | None
+    retried: bool
+
+
+def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
+    request = check_client_hello(hello)
+    psk = yield from select_psk(hs, request)
+    hs.suite = choose_cipher_suite(
+        hs.config.parameters.cipher_suites, hello.cipher_suites, psk.hash_name if psk else None, hs.trace
+    )
+    hs.transcript.start(hs.suite.hash_name)
+    group = choose_group(hs.config.parameters.groups, request.groups, request.shares, hs.trace)
+    retried = group not in request.shares
+    if retried:
+        request, psk = yield from _retry(hs, request, group, psk)
+        hello = request.hello
+    if psk is not None:
+        check_binder(hs, request, psk)
+    credential = None if psk else (yield from _choose_credential(hs, request))
+    answer = Answer(group, psk, _choose_alpn(hs, request), credential, retried)
+    hs.transcript.add(hello.raw)
+
+    client_secret, server_secret = yield from _send_server_hello(hs, request, answer)
+    yield hs.send(_encrypted_extensions(hs, request, answer))
+    asking = credential is not None and hs.config.client_authentication != "none"
+    certificate_request = _certificate_request(hs) if asking else None
+    if certificate_request is not None:
+        yield hs.send(certificate_request)
+    if credential is not None:
+        yield from send_certificate(hs, "server", *credential)
+    verify_data = finished_verify_data(hs.suite.hash_name, server_secret, hs.transcript.digest())
+    yield hs.send(Finished(verify_data))
+
+    hs.schedule.main()
+    hs.exporter_hash = hs.transcript.digest()
+    client_application, server_application = hs.schedule.application_traffic_secrets(hs.exporter_hash)
+    hs.log_key("CLIENT_TRAFFIC_SECRET_0", client_application)
+    hs.log_key("SERVER_TRAFFIC_SECRET_0", server_application)
+    yield hs.install_keys("write", "application", server_application)
+
+    peer = yield from _receive_client_certificate(hs, certificate_request, psk)
+    transcript_hash = hs.transcript.digest()
+    finished = yield from receive(hs, "WAIT_FINISHED", Finished)
+    verified = verify_finished(hs, finished, client_secret, transcript_hash)
+    yield hs.install_keys("read", "application", client_application)
+    hs.read_secret, hs.write_secret = client_application, server_application
+    hs.resumption_hash = hs.transcript.digest()
+    authenticated_at = psk.authenticated_at if psk else 0.0
+    return Connected(peer, verified, _negotiated(hs, request, answer, peer), authenticated_at)
+
+
+def _retry(
+    hs: ServerHandshake, request: Request, group: NamedGroup, psk: SelectedPsk | None
+) -> Flow[tuple[Request, SelectedPsk | None]]:
+    """RFC 9846 4.2.4: ask for another ClientHello, with a share of ``group``."""
+    hello = request.hello
+    hs.transcript.add(hello.raw)
+    hs.transcript.replace_with_message_hash()
+    extensions = Extensions.of(
+        ext.SupportedVersionsServerHello(ProtocolVersion.TLSv1_3), ext.KeyShareHelloRetryRequest(group)
+    )
+    cookie = ext.Cookie(hs.entropy(COOKIE_LENGTH)) if hs.config.cookie else None
+    if cookie is not None:
+        extensions.add(cookie)
+    yield hs.send(HelloRetryRequest(
+            legacy_version=ProtocolVersion.TLSv1_2,
+            random=HELLO_RETRY_RANDOM,
+            legacy_session_id_echo=hello.legacy_session_id,
+            cipher_suite=hs.suite.code,
+            legacy_compression_method=0,
+            extensions=extensions,
+        ),
+    )
+    if hello.legacy_session_id:
+        yield SendChangeCipherSpec()
+    if request.offers_early_data:
+        yield SkipEarlyData(hs.config.max_skipped_early_data_bytes)
+    second = yield from receive(hs, "START", ClientHello, hashed=False)
+    again = check_client_hello(second)
+    check_second_hello(hs, request, again, group, cookie)
+    if psk is not None:
+        # The client may have dropped PSKs or offer them in another order.
+        psk = yield from select_psk(hs, again, hash_name=hs.suite.hash_name)
+    return again, psk
+
+
+def _send_server_hello(hs: ServerHandshake, request: Request, answer: Answer) -> Flow[tuple[bytes, bytes]]:
+    """The last message in the clear. Gives the client's and the server's handshake traffic secrets."""
+    peer_share = request.shares[answer.group]
+    share, shared_secret = respond(answer.group, peer_share, hs.key_entropy)
+    if hs.trace:
+        hs.trace.secret(
+            name="shared_secret",
+            formula=f"{answer.group}(our private key, the client's share)",
+            inputs=[("our_share", share), ("peer_share", peer_share)],
+            value=shared_secret,
+            used_for="the handshake secret",
+        )
+    extensions = Extensions.of(
+        ext.SupportedVersionsServerHello(ProtocolVersion.TLSv1_3),
+        ext.KeyShareServerHello(ext.KeyShareEntry(answer.group, share)),
+    )
+    if answer.psk is not None:
+        extensions.add(ext.SelectedPsk(answer.psk.index))
+    session_id = request.hello.legacy_session_id
+    yield hs.send(ServerHello(
+            legacy_version=ProtocolVersion.TLSv1_2,
+            random=hs.entropy(32),
+            legacy_session_id_echo=session_id,
+            cipher_suite=hs.suite.code,
+            legacy_compression_method=0,
+            extensions=extensions,
+        ),
+    )
+    if session_id and not answer.retried:
+        # RFC 9846 D.4: "immediately after its first handshake message"
+        yield SendChangeCipherSpec()
+    schedule = hs.schedule = answer.psk.schedule if answer.psk else KeySchedule(hs.suite, hs.trace)
+    if answer.psk is None:
+        schedule.early(None)
+    schedule.handshake(shared_secret)
+    client_secret, server_secret = schedule.handshake_traffic_secrets(hs.transcript.digest())
+    hs.log_key("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client_secret)
+    hs.log_key("SERVER_HANDSHAKE_TRAFFIC_SECRET", server_secret)
+    yield hs.install_keys("write", "handshake", server_secret)
+    yield hs.install_keys("read", "handshake", client_secret)
+    if request.offers_early_data and not answer.retried:
+        yield SkipEarlyData(hs.config.max_skipped_early_data_bytes)
+    return client_secret, server_secret
+
+
+def _choose_credential(hs: ServerHandshake, request: Request) -> Flow[tuple[Credential, SignatureScheme]]:
+    authorities = request.hello.extensions.find(ext.CertificateAuthorities)
+    name = request.server_name
+    if name is not None and hs.config.strict_server_name:
+        if not any(credential.matches(name) for credential in hs.config.credentials):
+            raise PeerIncompatible(Reason.UNRECOGNIZED_NAME, f"we have no certificate for {name!r}")
+    if not hs.config.credentials:
+        raise PeerIncompatible(
+            Reason.NO_SUITABLE_CERTIFICATE, "the client offers no PSK that we know, and we have no certificate"
+        )
+    selected = yield from select_credential(
+        name, request.schemes, tuple(authorities.authorities) if authorities else ()
+    )
+    if selected is None:
+        raise PeerIncompatible(
+            Reason.NO_SHARED_SIGNATURE_SCHEME, "no key of ours signs with a scheme that the client verifies"
+        )
+    return selected
+
+
+def _choose_alpn(hs: ServerHandshake, request: Request) -> str | None:
+    offered = request.hello.extensions.find(ext.ProtocolNameList)
+    if offered is None or not hs.config.alpn_protocols:
+        return None
+    return choose_alpn(hs.config.alpn_protocols, offered.protocol_name_list, hs.trace)
+
+
+def _encrypted_extensions(hs: ServerHandshake, request: Request, answer: Answer) -> EncryptedExtensions:
+    extensions = Extensions()
+    if answer.credential is not None and request.server_name is not None:
+        # RFC 6066 3: the server acknowledges a name that it has used to pick the certificate.
+        extensions.add(ext.ServerNameAcknowledged())
+    if answer.alpn is not None:
+        extensions.add(ext.ProtocolNameList([answer.alpn.encode()]))
+    return EncryptedExtensions(extensions)
+
+
+def _certificate_request(hs: ServerHandshake) -> CertificateRequest:
+    schemes = [*hs.config.parameters.signature_schemes, *CERTIFICATE_ONLY_SCHEMES]
+    extensions = Extensions.of(ext.SignatureSchemeList(list(schemes)))
+    if hs.config.trust is not None and hs.config.trust.subjects:
+        extensions.add(ext.CertificateAuthorities(list(hs.config.trust.subjects)))
+    return CertificateRequest(b"", extensions)
+
+
+def _receive_client_certificate(
+    hs: ServerHandshake, request: CertificateRequest | None, psk: SelectedPsk | None
+) -> Flow[ByCertificate | ByPsk | Anonymous]:
+    if psk is not None:
+        return ByPsk(psk.identity)
+    if request is None:
+        return Anonymous()
+    certificate = yield from receive(hs, "WAIT_CERT", Certificate)
+    if not certificate.certificate_list and not certificate.certificate_request_context:
+        if hs.config.client_authentication == "required":
+            raise PeerIncompatible(Reason.CLIENT_CERTIFICATE_MISSING, "the client showed no certificate")
+        return Anonymous()
+    return (yield from receive_certificate(hs, certificate, "client", request.extensions, None))
+
+
+def _negotiated(
+    hs: ServerHandshake, request: Request, answer: Answer, peer: ByCertificate | ByPsk | Anonymous
+) -> Negotiated:
+    psk = answer.psk
+    chain = peer.chain if isinstance(peer, ByCertificate) else psk.client_chain if psk else ()
+    return Negotiated(
+        protocol=ProtocolVersion.TLSv1_3,
+        cipher_suite=hs.suite.code,
+        group=answer.group,
+        signature_scheme=answer.credential[1] if answer.credential else None,
+        alpn=answer.alpn,
+        peer_chain=chain,
+        peer_identity=peer.identity if isinstance(peer, ByCertificate) else psk.client_identity if psk else None,
+        resumed=psk is not None and psk.resumes,
+        server_name=request.server_name,
+        mutual=bool(chain),
+        psk_identity=psk.identity if psk and not psk.resumes else None,
+    )
