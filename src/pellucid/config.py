@@ -12,11 +12,11 @@ from pellucid.keys import KeyLog
 from pellucid.policy import (
     CERTIFICATE_ONLY_SCHEMES,
     POLICIES,
-    Policy,
     SUPPORTED_CIPHER_SUITES,
     SUPPORTED_GROUPS,
     SUPPORTED_PROTOCOLS,
     SUPPORTED_SIGNATURE_SCHEMES,
+    Policy,
     resolve,
 )
 from pellucid.sessions import ExternalPsk, SessionStore, TicketKeys
@@ -107,7 +107,9 @@ class Config:
             if not isinstance(credential, Credential):
                 raise Misuse(Reason.BAD_CONFIGURATION, f"credentials: {type(credential).__name__} is none")
         if self.key_update_after is not None and self.key_update_after < 2:
-            raise Misuse(Reason.BAD_CONFIGURATION, "key_update_after: 2 at least, one of which is the KeyUpdate")
+            raise Misuse(
+                Reason.BAD_CONFIGURATION, "key_update_after: 2 at least, one of which is the KeyUpdate"
+            )
 
     def _set(self, **values: object) -> None:
         """Assign to a frozen dataclass while it is being built."""

@@ -9,7 +9,7 @@ the only place that reads the clock and entropy of the configuration. The first 
 raised, the alert that tells the peer is left to be sent, and nothing is decrypted or sent any more.
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pellucid.alerts import alert_for
 from pellucid.codes import AlertDescription, AlertLevel, ContentType, KeyUpdateRequest, name_of
@@ -85,9 +85,11 @@ class Connection:
         return self._trace.trace if self._trace else None
 
     def export_keying_material(self, label: bytes, context: bytes | None, length: int) -> bytes:
-        """``length`` bytes that both sides can compute and nobody else (RFC 9846 7.5), for other protocols."""
+        """``length`` bytes that both sides can compute and nobody else (RFC 9846 7.5)."""
         if self.negotiated is None:
-            raise Misuse(Reason.HANDSHAKE_NOT_COMPLETE, "there are no keys to export from before the handshake")
+            raise Misuse(
+                Reason.HANDSHAKE_NOT_COMPLETE, "there are no keys to export from before the handshake"
+            )
         hs = self._hs
         secret = hs.schedule.exporter_secret(hs.exporter_hash)
         return export_keying_material(hs.suite.hash_name, secret, label, context, length)
@@ -166,7 +168,7 @@ class Connection:
         return self._driver.take_events()
 
     def receive_eof(self) -> list[Event]:
-        """The TCP connection has ended. Raises unless the peer said close_notify before: it is a truncation."""
+        """The TCP connection has ended: a truncation, which raises, unless the peer said close_notify."""
         if self._failure is not None:
             raise self._failure
         if self.peer_closed:
@@ -196,7 +198,7 @@ class Connection:
             if record.content_type == ContentType.handshake:
                 self._on_handshake(record)
             else:
-                # RFC 9846 5.1: between the fragments of a handshake message "there MUST NOT be any other records"
+                # RFC 9846 5.1: "there MUST NOT be any other records between" fragments of a message
                 self._driver.joiner.require_boundary(name_of(record.content_type, ContentType))
                 self._ON_RECORD[record.content_type](self, record)
 
@@ -225,7 +227,8 @@ class Connection:
         self._idle_messages += 1
         if self._idle_messages > MAX_IDLE_MESSAGES:
             raise PeerMisbehaved(
-                Reason.TOO_MANY_KEY_UPDATES, f"{MAX_IDLE_MESSAGES} handshake messages came with no data between them"
+                Reason.TOO_MANY_KEY_UPDATES,
+                f"{MAX_IDLE_MESSAGES} handshake messages came with no data between them",
             )
 
     def _on_application_data(self, record: Record) -> None:
@@ -238,14 +241,16 @@ class Connection:
         """RFC 9846 5: between the first ClientHello and the peer's Finished it is dropped, if it is 0x01."""
         if record.fragment != b"\x01":
             raise PeerMisbehaved(
-                Reason.BAD_CHANGE_CIPHER_SPEC, f"change_cipher_spec holds {record.fragment[:8].hex()} instead of 01"
+                Reason.BAD_CHANGE_CIPHER_SPEC,
+                f"change_cipher_spec holds {record.fragment[:8].hex()} instead of 01",
             )
         if self.handshake_complete or not self._driver.hello_seen:
             raise PeerMisbehaved(Reason.UNEXPECTED_RECORD, f"change_cipher_spec came in {self.state}")
         self._change_cipher_specs += 1
         if self._change_cipher_specs > MAX_CHANGE_CIPHER_SPECS:
             raise PeerMisbehaved(
-                Reason.TOO_MANY_CHANGE_CIPHER_SPECS, f"more than {MAX_CHANGE_CIPHER_SPECS} change_cipher_spec came"
+                Reason.TOO_MANY_CHANGE_CIPHER_SPECS,
+                f"more than {MAX_CHANGE_CIPHER_SPECS} change_cipher_spec came",
             )
 
     def _on_alert(self, record: Record) -> None:
@@ -274,7 +279,7 @@ class Connection:
         self.peer_closed = True
         self._driver.events.append(PeerClosed())
 
-    _ON_RECORD: dict[int, Any] = {
+    _ON_RECORD: ClassVar[dict[int, Any]] = {
         ContentType.application_data: _on_application_data,
         ContentType.change_cipher_spec: _on_change_cipher_spec,
         ContentType.alert: _on_alert,

@@ -1,6 +1,6 @@
 """What runs a flow: hands it messages and does what it asks for, over one record layer."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pellucid.codes import ContentType, HandshakeType, KeyUpdateRequest, SignatureScheme, name_of
 from pellucid.crypto.suites import Suite
@@ -138,7 +138,7 @@ class Driver:
         self.hello_seen |= message.msg_type is HandshakeType.client_hello
         self.writer.queue(ContentType.handshake, message.raw)
 
-    def _send_change_cipher_spec(self, effect: fx.SendChangeCipherSpec) -> None:
+    def _send_change_cipher_spec(self, _effect: fx.SendChangeCipherSpec) -> None:
         self.writer.queue(ContentType.change_cipher_spec, b"\x01")
 
     def _install_keys(self, effect: fx.InstallKeys) -> None:
@@ -162,7 +162,9 @@ class Driver:
         self._epochs["write"] = epoch
         keys = traffic_keys(suite, secret)
         if self._trace:
-            self._trace.keys(direction="write", epoch=epoch, cipher_suite=suite.name, key=keys.key, iv=keys.iv)
+            self._trace.keys(
+                direction="write", epoch=epoch, cipher_suite=suite.name, key=keys.key, iv=keys.iv
+            )
         sealer = Sealer(suite, keys)
         if self._hs.config.key_update_after is not None:
             sealer.limit = min(sealer.limit, self._hs.config.key_update_after)
@@ -200,13 +202,18 @@ class Driver:
                 path = _summaries(effect.chain, error.reason)
                 self._trace.certificate(whose=effect.whose, path=path, ok=False)
                 self._trace.check(
-                    what="certificate_chain", expected="a path to a trusted root", found=error.detail, ok=False
+                    what="certificate_chain",
+                    expected="a path to a trusted root",
+                    found=error.detail,
+                    ok=False,
                 )
             raise
         if self._trace:
             self._trace.certificate(whose=effect.whose, path=[summary_of(c) for c in identity.path], ok=True)
             found = f"{len(identity.path)} certificates, to a trusted root"
-            self._trace.check(what="certificate_chain", expected="a path to a trusted root", found=found, ok=True)
+            self._trace.check(
+                what="certificate_chain", expected="a path to a trusted root", found=found, ok=True
+            )
         return identity
 
     def _select_credential(self, effect: fx.SelectCredential) -> tuple[Credential, SignatureScheme] | None:
@@ -246,7 +253,7 @@ class Driver:
                 self._trace.outcome(status="connected", **self.agreed)
         self.events.append(event)
 
-    _ACTIONS: dict[type, Any] = {
+    _ACTIONS: ClassVar[dict[type, Any]] = {
         fx.Send: _send,
         fx.SendChangeCipherSpec: _send_change_cipher_spec,
         fx.InstallKeys: _install_keys,

@@ -1,5 +1,6 @@
 """Certificate and CertificateVerify, sent and received: RFC 9846 4.5. Both sides do both."""
 
+from functools import lru_cache
 from typing import Literal
 
 from pellucid.codes import ExtensionType, SignatureScheme, name_of
@@ -57,15 +58,25 @@ def _check_certificate(
         for code in entry.extensions:
             if code not in asked:
                 name = name_of(code, ExtensionType)
-                raise PeerMisbehaved(Reason.UNSOLICITED_EXTENSION, f"a certificate comes with {name}, unasked")
+                raise PeerMisbehaved(
+                    Reason.UNSOLICITED_EXTENSION, f"a certificate comes with {name}, unasked"
+                )
     return tuple(entry.cert_data for entry in entries)
+
+
+@lru_cache(maxsize=64)
+def _certificate(chain: tuple[bytes, ...]) -> Certificate:
+    """The message that shows ``chain``: it is the same in every handshake, and encoded once."""
+    message = Certificate(b"", [CertificateEntry(der, Extensions()) for der in chain])
+    message.encode()
+    return message
 
 
 def send_certificate(
     hs: AnyHandshake, whose: Literal["client", "server"], credential: Credential, scheme: SignatureScheme
 ) -> Flow[None]:
     """Show our chain and sign the transcript with its key."""
-    yield hs.send(Certificate(b"", [CertificateEntry(der, Extensions()) for der in credential.chain]))
+    yield hs.send_encoded(_certificate(credential.chain))
     content = certificate_verify_content(whose, hs.transcript.digest())
     signature = yield from sign(credential, scheme, content)
     yield hs.send(CertificateVerify(scheme, signature))

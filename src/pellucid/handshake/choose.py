@@ -27,19 +27,8 @@ def choose_version(
 ) -> ProtocolVersion:
     """RFC 9846 4.3.1: the highest that both have."""
     chosen = first_shared(sorted(ours, reverse=True), theirs)
-    if trace:
-        trace.choice(
-            what="version",
-            ours=names(ours, ProtocolVersion),
-            theirs=names(theirs, ProtocolVersion),
-            chosen=str(chosen) if chosen else "",
-            rule="the highest version that both have",
-        )
-    if chosen is None:
-        offered = ", ".join(names(theirs, ProtocolVersion))
-        wanted = ", ".join(names(ours, ProtocolVersion))
-        raise PeerIncompatible(Reason.NO_SHARED_VERSION, f"the client offers {offered}; we accept {wanted}")
-    return chosen
+    rule = "the highest version that both have"
+    return _agree("version", ours, theirs, chosen, rule, Reason.NO_SHARED_VERSION, trace)
 
 
 def choose_cipher_suite(
@@ -47,22 +36,11 @@ def choose_cipher_suite(
 ) -> Suite:
     """Our most preferred that the client has too; with a PSK, of those with the PSK's hash."""
     candidates = [code for code in ours if hash_name is None or SUITES[code].hash_name == hash_name]
+    rule = "the server's most preferred that the client offers"
+    if hash_name is not None:
+        rule += f", with the PSK's hash {hash_name}"
     chosen = first_shared(candidates, theirs)
-    if trace:
-        rule = "the server's most preferred that the client offers"
-        trace.choice(
-            what="cipher_suite",
-            ours=names(ours, CipherSuite),
-            theirs=names(theirs, CipherSuite),
-            chosen=str(chosen) if chosen else "",
-            rule=rule if hash_name is None else f"{rule}, with the PSK's hash {hash_name}",
-        )
-    if chosen is None:
-        raise PeerIncompatible(
-            Reason.NO_SHARED_CIPHER_SUITE,
-            f"the client offers {', '.join(names(theirs, CipherSuite))}; we accept {', '.join(names(ours, CipherSuite))}",
-        )
-    return SUITES[chosen]
+    return SUITES[_agree("cipher_suite", ours, theirs, chosen, rule, Reason.NO_SHARED_CIPHER_SUITE, trace)]
 
 
 def choose_group(
@@ -74,22 +52,36 @@ def choose_group(
     "supported_groups" and then either send a ServerHello or a HelloRetryRequest".
     """
     chosen = first_shared(ours, theirs)
-    if trace:
-        rule = "the server's most preferred that the client supports"
-        if chosen is not None and chosen not in shares:
-            rule += "; its share has to be asked for"
-        trace.choice(
-            what="group",
-            ours=names(ours, NamedGroup),
-            theirs=names(theirs, NamedGroup),
-            chosen=str(chosen) if chosen else "",
-            rule=rule,
-        )
-    if chosen is None:
-        raise PeerIncompatible(
-            Reason.NO_SHARED_GROUP,
-            f"the client offers {', '.join(names(theirs, NamedGroup))}; we accept {', '.join(names(ours, NamedGroup))}",
-        )
+    rule = "the server's most preferred that the client supports"
+    if chosen is not None and chosen not in shares:
+        rule += "; its share has to be asked for"
+    return _agree("group", ours, theirs, chosen, rule, Reason.NO_SHARED_GROUP, trace)
+
+
+def _agree(
+    what: str,
+    ours: Sequence[Code],
+    theirs: Sequence[int],
+    chosen: Code | None,
+    rule: str,
+    otherwise: Reason,
+    trace: TraceView | None,
+) -> Code:
+    """``chosen``, told to the trace; with nothing in common, the error that tells both lists."""
+    if trace or chosen is None:
+        registry = type(ours[0])
+        our_names, their_names = names(ours, registry), names(theirs, registry)
+        if trace:
+            trace.choice(
+                what=what,
+                ours=our_names,
+                theirs=their_names,
+                chosen="" if chosen is None else str(chosen),
+                rule=rule,
+            )
+        if chosen is None:
+            offered, accepted = ", ".join(their_names), ", ".join(our_names)
+            raise PeerIncompatible(otherwise, f"the client offers {offered}; we accept {accepted}")
     return chosen
 
 

@@ -1,16 +1,16 @@
 """A client's first two messages: what it offers, what the server answers, and which version that means.
 
-    ClientHello            -------->
-                           <--------       HelloRetryRequest   (RFC 9846 2.1; once at most)
-    ClientHello            -------->
-                           <--------             ServerHello
+ClientHello            -------->
+                       <--------       HelloRetryRequest   (RFC 9846 2.1; once at most)
+ClientHello            -------->
+                       <--------             ServerHello
 """
 
 from pellucid.codes import CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
 from pellucid.crypto.suites import SUITES, Suite
 from pellucid.errors import Misuse, PeerIncompatible, PeerMisbehaved, Reason
 from pellucid.handshake.client13 import client13
-from pellucid.handshake.effects import Flow, Send, SendChangeCipherSpec
+from pellucid.handshake.effects import Flow, SendChangeCipherSpec
 from pellucid.handshake.flow import ClientHandshake, receive
 from pellucid.handshake.offer import Offer, finish_hello, key_share, make_offer, make_shares
 from pellucid.handshake.proofs import Connected
@@ -22,7 +22,7 @@ from pellucid.messages import extensions as ext
 def client(hs: ClientHandshake, server_name: ServerName | None) -> Flow[Connected]:
     """RFC 9846 figure 1, as the client sees it, up to the version; ``client13`` goes on."""
     offer = yield from make_offer(hs, server_name)
-    yield from _send_hello(hs, offer)
+    yield hs.send_encoded(offer.hello)
     answer = yield from receive(hs, "WAIT_SH", ServerHello, HelloRetryRequest, hashed=False)
     retried: HelloRetryRequest | None = None
     if isinstance(answer, HelloRetryRequest):
@@ -46,11 +46,6 @@ def client(hs: ClientHandshake, server_name: ServerName | None) -> Flow[Connecte
         # RFC 9846 D.4: once, "immediately before its second flight"
         yield SendChangeCipherSpec()
     return (yield from client13(hs, offer, answer))
-
-
-def _send_hello(hs: ClientHandshake, offer: Offer) -> Flow[None]:
-    hs.transcript.add(offer.hello.raw)
-    yield Send(offer.hello)
 
 
 def _retry(hs: ClientHandshake, offer: Offer, request: HelloRetryRequest) -> Flow[None]:
@@ -81,16 +76,20 @@ def _retry(hs: ClientHandshake, offer: Offer, request: HelloRetryRequest) -> Flo
     finish_hello(hs, offer)
     if hello.legacy_session_id:
         yield SendChangeCipherSpec()
-    yield from _send_hello(hs, offer)
+    yield hs.send_encoded(offer.hello)
 
 
 def _check_wanted_group(hs: ClientHandshake, offer: Offer, group: NamedGroup | int) -> NamedGroup:
     # RFC 9846 4.3.8: the group was in supported_groups and no share of it was sent.
     name = name_of(group, NamedGroup)
     if not isinstance(group, NamedGroup) or group not in hs.config.parameters.groups:
-        raise PeerMisbehaved(Reason.GROUP_NOT_OFFERED, f"the HelloRetryRequest asks for {name}, which was not offered")
+        raise PeerMisbehaved(
+            Reason.GROUP_NOT_OFFERED, f"the HelloRetryRequest asks for {name}, which was not offered"
+        )
     if group in offer.shares:
-        raise PeerMisbehaved(Reason.POINTLESS_HELLO_RETRY, f"the HelloRetryRequest asks for {name}, whose share was sent")
+        raise PeerMisbehaved(
+            Reason.POINTLESS_HELLO_RETRY, f"the HelloRetryRequest asks for {name}, whose share was sent"
+        )
     return group
 
 
@@ -112,14 +111,16 @@ def _check_hello(hs: ClientHandshake, offer: Offer, answer: ServerHello | HelloR
         raise PeerMisbehaved(Reason.SUITE_NOT_OFFERED, f"the server chose {name}, which was not offered")
     if answer.legacy_compression_method != 0:
         raise PeerMisbehaved(
-            Reason.WRONG_COMPRESSION_METHOD, f"the server chose compression {answer.legacy_compression_method}"
+            Reason.WRONG_COMPRESSION_METHOD,
+            f"the server chose compression {answer.legacy_compression_method}",
         )
     for code in answer.extensions:
         if code not in offer.hello.extensions and not (
             code == ExtensionType.cookie and isinstance(answer, HelloRetryRequest)
         ):
             raise PeerMisbehaved(
-                Reason.UNSOLICITED_EXTENSION, f"the server answers {name_of(code, ExtensionType)}, which was not asked"
+                Reason.UNSOLICITED_EXTENSION,
+                f"the server answers {name_of(code, ExtensionType)}, which was not asked",
             )
     suite = SUITES[answer.cipher_suite]
     if hs.trace:
@@ -160,7 +161,9 @@ def _refuse_old_version(hs: ClientHandshake, answer: ServerHello) -> None:
         )
     if hs.trace:
         ours = [str(protocol) for protocol in hs.config.parameters.protocols]
-        hs.trace.choice(what="version", ours=ours, theirs=[label], chosen="", rule="the server's highest version")
+        hs.trace.choice(
+            what="version", ours=ours, theirs=[label], chosen="", rule="the server's highest version"
+        )
     raise PeerIncompatible(Reason.NO_SHARED_VERSION, f"the server speaks {label}, which we do not accept")
 
 

@@ -1,15 +1,15 @@
 """A TLS 1.3 handshake from ServerHello on, as the client sees it (RFC 9846 figure 1).
 
-           <--------              ServerHello
-                             {EncryptedExtensions}
-                              {CertificateRequest*}
-                                     {Certificate*}
-                               {CertificateVerify*}
-           <--------                     {Finished}
-    {Certificate*}
-    {CertificateVerify*}
-    {Finished} -------->
-    [Application Data] <------->  [Application Data]
+       <--------              ServerHello
+                         {EncryptedExtensions}
+                          {CertificateRequest*}
+                                 {Certificate*}
+                           {CertificateVerify*}
+       <--------                     {Finished}
+{Certificate*}
+{CertificateVerify*}
+{Finished} -------->
+[Application Data] <------->  [Application Data]
 """
 
 from pellucid.codes import ExtensionType, NamedGroup, SignatureScheme, name_of
@@ -50,7 +50,9 @@ def client13(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Fl
         if isinstance(message, CertificateRequest):
             request = _check_request(message)
             message = yield from receive(hs, "WAIT_CERT", Certificate)
-        peer = yield from receive_certificate(hs, message, "server", offer.hello.extensions, offer.server_name)
+        peer = yield from receive_certificate(
+            hs, message, "server", offer.hello.extensions, offer.server_name
+        )
 
     transcript_hash = hs.transcript.digest()
     finished = yield from receive(hs, "WAIT_FINISHED", Finished)
@@ -80,7 +82,8 @@ def _selected_psk(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) 
     if selected is not None:
         if selected.selected_identity >= len(offer.psks):
             raise PeerMisbehaved(
-                Reason.PSK_NOT_OFFERED, f"the server took PSK {selected.selected_identity} of {len(offer.psks)}"
+                Reason.PSK_NOT_OFFERED,
+                f"the server took PSK {selected.selected_identity} of {len(offer.psks)}",
             )
         psk = offer.psks[selected.selected_identity]
         if psk.suite.hash_name != hs.suite.hash_name:
@@ -102,13 +105,16 @@ def _key_exchange(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) 
             # RFC 9846 4.3.11: a key_share has to be there "if required by the ClientHello
             # psk_key_exchange_modes", and we offer no PSK without one.
             raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, "the server took a PSK without a key_share")
-        raise PeerMisbehaved(Reason.MISSING_EXTENSION, "the ServerHello has neither key_share nor pre_shared_key")
+        raise PeerMisbehaved(
+            Reason.MISSING_EXTENSION, "the ServerHello has neither key_share nor pre_shared_key"
+        )
     entry = key_share.server_share
     group = entry.group
     # After a HelloRetryRequest offer.shares holds only the share that the server asked for.
     if not isinstance(group, NamedGroup) or group not in offer.shares:
         raise PeerMisbehaved(
-            Reason.GROUP_NOT_OFFERED, f"the server's share is of {name_of(group, NamedGroup)}, which we sent none of"
+            Reason.GROUP_NOT_OFFERED,
+            f"the server's share is of {name_of(group, NamedGroup)}, which we sent none of",
         )
     if hs.trace:
         hs.trace.choice(
@@ -130,12 +136,16 @@ def _key_exchange(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) 
     return group, secret
 
 
-def _check_encrypted_extensions(hs: ClientHandshake, offer: Offer, message: EncryptedExtensions) -> str | None:
+def _check_encrypted_extensions(
+    hs: ClientHandshake, offer: Offer, message: EncryptedExtensions
+) -> str | None:
     """RFC 9846 4.4.1: answers only to what was asked. Gives the application protocol, if any."""
     for code in message.extensions:
         if code not in offer.hello.extensions:
             name = name_of(code, ExtensionType)
-            raise PeerMisbehaved(Reason.UNSOLICITED_EXTENSION, f"the server answers {name}, which was not asked")
+            raise PeerMisbehaved(
+                Reason.UNSOLICITED_EXTENSION, f"the server answers {name}, which was not asked"
+            )
     answer = message.extensions.find(ext.ProtocolNameList)
     if answer is None:
         return None
@@ -143,7 +153,9 @@ def _check_encrypted_extensions(hs: ClientHandshake, offer: Offer, message: Encr
     offered = [name.encode() for name in hs.config.alpn_protocols]
     # RFC 7301 3.1: the list "MUST contain exactly one "ProtocolName""
     if len(names) != 1 or names[0] not in offered:
-        raise PeerMisbehaved(Reason.ALPN_NOT_OFFERED, f"the server chose the protocols {names}, offered were {offered}")
+        raise PeerMisbehaved(
+            Reason.ALPN_NOT_OFFERED, f"the server chose the protocols {names}, offered were {offered}"
+        )
     alpn = names[0].decode()
     if hs.trace:
         hs.trace.choice(what="alpn", ours=hs.config.alpn_protocols, chosen=alpn, rule="the server chose it")

@@ -111,7 +111,7 @@ _MAY_CHANGE = frozenset(
 def check_second_hello(
     hs: ServerHandshake, first: Request, second: Request, group: NamedGroup, cookie: ext.Cookie | None
 ) -> None:
-    """RFC 9846 4.2.2: the second ClientHello is the first with what was asked for, and nothing else changed."""
+    """RFC 9846 4.2.2: the second hello is the first with what was asked for; nothing else has changed."""
     fault = _second_hello_fault(first, second, group, cookie)
     if hs.trace:
         hs.trace.check(

@@ -82,10 +82,14 @@ class Handshake(Generic[Cfg]):
         if self.config.key_log is not None:
             self.config.key_log(label, self.client_random, secret)
 
-
     def send(self, message: HandshakeMessage) -> Send:
         """Encode and hash a message of the handshake; to be yielded, so that it is queued."""
-        self.transcript.add(message.encode())
+        message.encode()
+        return self.send_encoded(message)
+
+    def send_encoded(self, message: HandshakeMessage) -> Send:
+        """The same for a message that has its ``raw`` already."""
+        self.transcript.add(message.raw)
         return Send(message)
 
     def install_keys(self, direction: Literal["read", "write"], epoch: str, secret: bytes) -> InstallKeys:
@@ -101,7 +105,9 @@ AnyHandshake = Handshake[Any]
 @overload
 def receive(hs: AnyHandshake, state: str, a: type[A], /, *, hashed: bool = True) -> Flow[A]: ...
 @overload
-def receive(hs: AnyHandshake, state: str, a: type[A], b: type[B], /, *, hashed: bool = True) -> Flow[A | B]: ...
+def receive(
+    hs: AnyHandshake, state: str, a: type[A], b: type[B], /, *, hashed: bool = True
+) -> Flow[A | B]: ...
 def receive(hs: AnyHandshake, state: str, *expected: type[Any], hashed: bool = True) -> Flow[Any]:
     """Wait in ``state`` for a message of one of these kinds; any other is a fault of the peer.
 
@@ -134,5 +140,3 @@ def select_credential(
 def sign(credential: Credential, scheme: SignatureScheme, content: bytes) -> Flow[bytes]:
     signature: bytes = yield Sign(credential, scheme, content)
     return signature
-
-

@@ -82,21 +82,33 @@ def verify_signature(
     scheme = message.algorithm
     name = name_of(scheme, SignatureScheme)
     if not isinstance(scheme, SignatureScheme) or scheme not in hs.config.parameters.signature_schemes:
-        raise PeerMisbehaved(Reason.SCHEME_NOT_OFFERED, f"the {whose} signed with {name}, which was not offered")
+        raise PeerMisbehaved(
+            Reason.SCHEME_NOT_OFFERED, f"the {whose} signed with {name}, which was not offered"
+        )
     if not key_oid_allows(scheme, rsa_pss_oid=identity.rsa_pss_oid):
-        raise PeerMisbehaved(Reason.SCHEME_NOT_OFFERED, f"the key of the {whose}'s certificate cannot sign {name}")
+        raise PeerMisbehaved(
+            Reason.SCHEME_NOT_OFFERED, f"the key of the {whose}'s certificate cannot sign {name}"
+        )
     try:
-        verify(identity.public_key, scheme, message.signature, certificate_verify_content(whose, transcript_hash))
+        verify(
+            identity.public_key, scheme, message.signature, certificate_verify_content(whose, transcript_hash)
+        )
     except PeerMisbehaved:
         if hs.trace:
-            hs.trace.check(what="certificate_verify", expected="a signature of the transcript", found="another", ok=False)
+            hs.trace.check(
+                what="certificate_verify", expected="a signature of the transcript", found="another", ok=False
+            )
         raise
     if hs.trace:
-        hs.trace.check(what="certificate_verify", expected=f"{name} of the transcript", found="it holds", ok=True)
+        hs.trace.check(
+            what="certificate_verify", expected=f"{name} of the transcript", found="it holds", ok=True
+        )
     return SignatureVerified(scheme)
 
 
-def verify_finished(hs: AnyHandshake, message: Finished, base_key: bytes, transcript_hash: bytes) -> FinishedVerified:
+def verify_finished(
+    hs: AnyHandshake, message: Finished, base_key: bytes, transcript_hash: bytes
+) -> FinishedVerified:
     """RFC 9846 4.5.3: the MAC over everything up to here is the one that we compute."""
     expected = finished_verify_data(hs.suite.hash_name, base_key, transcript_hash)
     if len(message.verify_data) != len(expected):

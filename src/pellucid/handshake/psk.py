@@ -37,7 +37,9 @@ class SelectedPsk:
         return self.schedule.suite.hash_name
 
 
-def select_psk(hs: ServerHandshake, request: Request, hash_name: str | None = None) -> Flow[SelectedPsk | None]:
+def select_psk(
+    hs: ServerHandshake, request: Request, hash_name: str | None = None
+) -> Flow[SelectedPsk | None]:
     """The first PSK of the client's that we know and may use; None leads to a handshake with certificates.
 
     ``hash_name`` narrows it to one hash. RFC 9846 4.3.11: "Any unknown PSKs [...] SHOULD simply be ignored."
@@ -100,7 +102,15 @@ def _look_up(
         except CertificateRejected as error:
             return f"the session's client certificate is no longer accepted: {error.detail}"
     schedule = _schedule(hs, suite, state.psk)
-    return SelectedPsk(index, identity, schedule, True, state.authenticated_at, state.client_chain, client)
+    return SelectedPsk(
+        index,
+        identity,
+        schedule,
+        resumes=True,
+        authenticated_at=state.authenticated_at,
+        client_chain=state.client_chain,
+        client_identity=client,
+    )
 
 
 def _suite_with(hs: ServerHandshake, request: Request, hash_name: str) -> Suite | None:

@@ -1,6 +1,6 @@
 """A server's first message: which version the client means.
 
-    ClientHello            -------->
+ClientHello            -------->
 """
 
 from pellucid.codes import ProtocolVersion, name_of

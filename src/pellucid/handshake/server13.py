@@ -1,25 +1,25 @@
 """A TLS 1.3 handshake as the server sees it (RFC 9846 figure 1).
 
-    ClientHello            -------->
-                           <--------       HelloRetryRequest   (where the share is missing)
-    ClientHello            -------->
-                                                 ServerHello
-                                       {EncryptedExtensions}
-                                       {CertificateRequest*}
-                                              {Certificate*}
-                                        {CertificateVerify*}
-                           <--------              {Finished}
-    {Certificate*}
-    {CertificateVerify*}
-    {Finished}             -------->
-    [Application Data]     <------->      [Application Data]
+ClientHello            -------->
+                       <--------       HelloRetryRequest   (where the share is missing)
+ClientHello            -------->
+                                             ServerHello
+                                   {EncryptedExtensions}
+                                   {CertificateRequest*}
+                                          {Certificate*}
+                                    {CertificateVerify*}
+                       <--------              {Finished}
+{Certificate*}
+{CertificateVerify*}
+{Finished}             -------->
+[Application Data]     <------->      [Application Data]
 """
 
 from dataclasses import dataclass
 
 from pellucid.codes import NamedGroup, ProtocolVersion, SignatureScheme
 from pellucid.crypto.groups import respond
-from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
+from pellucid.errors import PeerIncompatible, Reason
 from pellucid.handshake.authenticate import receive_certificate, send_certificate
 from pellucid.handshake.choose import choose_alpn, choose_cipher_suite, choose_group
 from pellucid.handshake.client_hello import Request, check_client_hello, check_second_hello
@@ -82,7 +82,7 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     hs.transcript.add(hello.raw)
 
     client_secret, server_secret = yield from _send_server_hello(hs, request, answer)
-    yield hs.send(_encrypted_extensions(hs, request, answer))
+    yield hs.send(_encrypted_extensions(request, answer))
     asking = credential is not None and hs.config.client_authentication != "none"
     certificate_request = _certificate_request(hs) if asking else None
     if certificate_request is not None:
@@ -123,7 +123,8 @@ def _retry(
     cookie = ext.Cookie(hs.entropy(COOKIE_LENGTH)) if hs.config.cookie else None
     if cookie is not None:
         extensions.add(cookie)
-    yield hs.send(HelloRetryRequest(
+    yield hs.send(
+        HelloRetryRequest(
             legacy_version=ProtocolVersion.TLSv1_2,
             random=HELLO_RETRY_RANDOM,
             legacy_session_id_echo=hello.legacy_session_id,
@@ -164,7 +165,8 @@ def _send_server_hello(hs: ServerHandshake, request: Request, answer: Answer) ->
     if answer.psk is not None:
         extensions.add(ext.SelectedPsk(answer.psk.index))
     session_id = request.hello.legacy_session_id
-    yield hs.send(ServerHello(
+    yield hs.send(
+        ServerHello(
             legacy_version=ProtocolVersion.TLSv1_2,
             random=hs.entropy(32),
             legacy_session_id_echo=session_id,
@@ -193,12 +195,14 @@ def _send_server_hello(hs: ServerHandshake, request: Request, answer: Answer) ->
 def _choose_credential(hs: ServerHandshake, request: Request) -> Flow[tuple[Credential, SignatureScheme]]:
     authorities = request.hello.extensions.find(ext.CertificateAuthorities)
     name = request.server_name
-    if name is not None and hs.config.strict_server_name:
-        if not any(credential.matches(name) for credential in hs.config.credentials):
-            raise PeerIncompatible(Reason.UNRECOGNIZED_NAME, f"we have no certificate for {name!r}")
-    if not hs.config.credentials:
+    credentials = hs.config.credentials
+    unknown = name is not None and not any(credential.matches(name) for credential in credentials)
+    if unknown and hs.config.strict_server_name:
+        raise PeerIncompatible(Reason.UNRECOGNIZED_NAME, f"we have no certificate for {name!r}")
+    if not credentials:
         raise PeerIncompatible(
-            Reason.NO_SUITABLE_CERTIFICATE, "the client offers no PSK that we know, and we have no certificate"
+            Reason.NO_SUITABLE_CERTIFICATE,
+            "the client offers no PSK that we know, and we have no certificate",
         )
     selected = yield from select_credential(
         name, request.schemes, tuple(authorities.authorities) if authorities else ()
@@ -217,7 +221,7 @@ def _choose_alpn(hs: ServerHandshake, request: Request) -> str | None:
     return choose_alpn(hs.config.alpn_protocols, offered.protocol_name_list, hs.trace)
 
 
-def _encrypted_extensions(hs: ServerHandshake, request: Request, answer: Answer) -> EncryptedExtensions:
+def _encrypted_extensions(request: Request, answer: Answer) -> EncryptedExtensions:
     extensions = Extensions()
     if answer.credential is not None and request.server_name is not None:
         # RFC 6066 3: the server acknowledges a name that it has used to pick the certificate.
@@ -262,7 +266,11 @@ def _negotiated(
         signature_scheme=answer.credential[1] if answer.credential else None,
         alpn=answer.alpn,
         peer_chain=chain,
-        peer_identity=peer.identity if isinstance(peer, ByCertificate) else psk.client_identity if psk else None,
+        peer_identity=peer.identity
+        if isinstance(peer, ByCertificate)
+        else psk.client_identity
+        if psk
+        else None,
         resumed=psk is not None and psk.resumes,
         server_name=request.server_name,
         mutual=bool(chain),

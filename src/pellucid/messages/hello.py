@@ -27,9 +27,7 @@ class ClientHello(HandshakeMessage):
     legacy_version: Version
     random: Random
     legacy_session_id: Annotated[bytes, opaque(1, high=32)]
-    cipher_suites: Annotated[
-        list[CipherSuite | int], vector(uint(2, CipherSuite), 2, low=2, high=2**16 - 2)
-    ]
+    cipher_suites: Annotated[list[CipherSuite | int], vector(uint(2, CipherSuite), 2, low=2, high=2**16 - 2)]
     legacy_compression_methods: Annotated[bytes, opaque(1, low=1)]
     extensions: Annotated[Extensions, ExtensionList(TABLE, Context.CH, low=7, optional=True)]
 

@@ -44,7 +44,13 @@ def message_name(raw: bytes) -> str:
 
 
 def decode_handshake(raw: bytes) -> HandshakeMessage:
-    """The message that ``raw``, one whole message with its header, holds."""
+    """The message that ``raw``, one whole message with its header, holds.
+
+    Raises ``BadMessage``, and ``PeerMisbehaved`` for what can be read and must not stand there.
+    """
+    length = int.from_bytes(raw[1:HEADER_LENGTH], "big")
+    if len(raw) < HEADER_LENGTH or len(raw) != HEADER_LENGTH + length:
+        raise BadMessage(f"a handshake message of {len(raw)} bytes does not have the length that it says")
     cls = message_class(raw)
     if cls is None:
         raise PeerMisbehaved(Reason.UNEXPECTED_MESSAGE, f"{message_name(raw)} is no message of TLS 1.3")
@@ -57,6 +63,8 @@ def describe(raw: bytes) -> tuple[Field, ...]:
     A message that cannot be read is described by its header and its bytes: this is for people who
     look at what went wrong, so it never raises.
     """
+    if len(raw) < HEADER_LENGTH:
+        return (Field("header", 0, len(raw), shown(raw), "not readable"),)
     header = (
         Field("msg_type", 0, 1, str(raw[0]), message_name(raw)),
         Field("length", 1, 3, str(int.from_bytes(raw[1:HEADER_LENGTH], "big")), "bytes"),
@@ -66,7 +74,7 @@ def describe(raw: bytes) -> tuple[Field, ...]:
     if cls is None:
         return (*header, rest)
     try:
-        body, _ = cls.codec.describe(raw, HEADER_LENGTH, len(raw), cls.__name__)
+        body, end = cls.codec.describe(raw, HEADER_LENGTH, len(raw), cls.__name__)
     except BadMessage:
         return (*header, rest)
-    return header + body.fields
+    return header + body.fields if end == len(raw) else (*header, rest)

@@ -12,7 +12,7 @@ nothing at or beyond ``end`` and raises ``BadMessage`` with the offset of what i
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from struct import Struct as Packer
-from struct import unpack_from
+from struct import pack, unpack_from
 from typing import Any, NoReturn
 
 from pellucid.codes import name_of
@@ -24,7 +24,8 @@ Encode = Callable[[Any], bytes]
 Describe = Callable[[bytes, int, int, str], tuple[Field, int]]
 
 _UINT16 = Packer(">H").unpack_from
-_UINT32 = Packer(">I").unpack_from
+#: The sizes of which `struct` reads and writes many at once.
+_LETTERS = {1: "B", 2: "H"}
 
 
 def too_short(what: str, position: int) -> NoReturn:
@@ -199,7 +200,9 @@ class Rest(Codec):
 class Vector(Codec):
     """``T name<low..high>``: values of one type behind their length in bytes."""
 
-    def __init__(self, item: Codec, prefix: int, low: int = 0, high: int | None = None, name: str = "") -> None:
+    def __init__(
+        self, item: Codec, prefix: int, low: int = 0, high: int | None = None, name: str = ""
+    ) -> None:
         self.item, self.prefix, self.low = item, prefix, low
         self.high = 256**prefix - 1 if high is None else high
         self.minimum = prefix + low
@@ -211,7 +214,7 @@ class Vector(Codec):
     def _decoder(self) -> Decode:
         span = vector_span(self.prefix, self.low, self.high)
         item = self.item
-        if isinstance(item, Uint) and item.size in (1, 2):
+        if isinstance(item, Uint) and item.size in _LETTERS:
             return _numbers(span, item.size, item.members)
         decode_item = item.decode
 
@@ -227,6 +230,8 @@ class Vector(Codec):
 
     def _encoder(self) -> Encode:
         prefix, low, high, encode_item = self.prefix, self.low, self.high, self.item.encode
+        if isinstance(self.item, Uint) and self.item.size in _LETTERS:
+            return _encode_numbers(prefix, self.item.size, low, high)
 
         def encode(values: Sequence[Any]) -> bytes:
             body = b"".join([encode_item(value) for value in values])
@@ -253,10 +258,12 @@ class Vector(Codec):
         return f"{kind} {name}{bounds(self.low, self.high)};"
 
 
-def _numbers(span: Callable[[bytes, int, int], tuple[int, int]], size: int, members: dict[Any, Any]) -> Decode:
+def _numbers(
+    span: Callable[[bytes, int, int], tuple[int, int]], size: int, members: dict[Any, Any]
+) -> Decode:
     """A vector of code points, read in one go: hellos are mostly these."""
     known = members.get
-    letter = {1: "B", 2: "H"}[size]
+    letter = _LETTERS[size]
 
     def decode(data: bytes, position: int, end: int) -> tuple[list[Any], int]:
         position, stop = span(data, position, end)
@@ -267,6 +274,18 @@ def _numbers(span: Callable[[bytes, int, int], tuple[int, int]], size: int, memb
         return [known(number, number) for number in numbers], stop
 
     return decode
+
+
+def _encode_numbers(prefix: int, size: int, low: int, high: int) -> Encode:
+    letter = _LETTERS[size]
+
+    def encode(values: Sequence[int]) -> bytes:
+        length = len(values) * size
+        if not low <= length <= high:
+            out_of_range(length, low, high)
+        return length.to_bytes(prefix, "big") + pack(f">{length // size}{letter}", *values)
+
+    return encode
 
 
 def vector_span(prefix: int, low: int, high: int) -> Callable[[bytes, int, int], tuple[int, int]]:
@@ -286,7 +305,9 @@ def vector_span(prefix: int, low: int, high: int) -> Callable[[bytes, int, int],
         if not low <= length <= high:
             raise BadMessage(f"a length of {length} is outside {low}..{high}", offset=position)
         if stop > end:
-            raise BadMessage(f"a length of {length} goes beyond the {end - start} bytes left", offset=position)
+            raise BadMessage(
+                f"a length of {length} goes beyond the {end - start} bytes left", offset=position
+            )
         return start, stop
 
     return span

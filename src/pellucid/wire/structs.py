@@ -12,7 +12,16 @@ From that one declaration come ``KeyShareEntry.codec`` (decode, encode, describe
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pellucid.wire.codec import Codec, Decode, Encode, Fixed, Opaque, Rest, Uint, Vector
 from pellucid.wire.field import Field
@@ -71,6 +80,10 @@ def _decoder(cls: type[Any], decoders: list[Decode]) -> Decode:
 
 
 def _encoder(encoders: list[tuple[str, Encode]]) -> Encode:
+    if len(encoders) == 1:
+        ((only, encode_only),) = encoders
+        return lambda value: encode_only(getattr(value, only))
+
     def encode(value: Any) -> bytes:
         return b"".join([encode_member(getattr(value, name)) for name, encode_member in encoders])
 

@@ -68,9 +68,7 @@ class NamedGroupList(ExtensionBody):
     """RFC 9846 4.3.7: groups for key exchange, most preferred first."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.supported_groups
-    named_group_list: Annotated[
-        list[NamedGroup | int], vector(uint(2, NamedGroup), 2, low=2)
-    ]
+    named_group_list: Annotated[list[NamedGroup | int], vector(uint(2, NamedGroup), 2, low=2)]
 
 
 _SCHEMES = vector(uint(2, SignatureScheme), 2, low=2, high=2**16 - 2)
@@ -97,9 +95,7 @@ class ProtocolNameList(ExtensionBody):
     """RFC 7301 3.1: application protocols; the server's answer holds exactly one."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.application_layer_protocol_negotiation
-    protocol_name_list: Annotated[
-        list[bytes], vector(opaque(1, low=1), 2, low=2, name="ProtocolName")
-    ]
+    protocol_name_list: Annotated[list[bytes], vector(opaque(1, low=1), 2, low=2, name="ProtocolName")]
 
 
 @struct

@@ -161,7 +161,13 @@ class ExtensionList(Codec):
         name = name_of(code, ExtensionType)
         if body is None:
             return Field(name, start - 4, stop - start + 4, shown(data[start:stop]), "not read by pellucid")
-        inner, _ = body.codec.describe(data, start, stop, name)
+        try:
+            inner, behind = body.codec.describe(data, start, stop, name)
+        except BadMessage:
+            inner, behind = None, start
+        if inner is None or behind != stop:
+            # The other extensions can be shown all the same.
+            return Field(name, start - 4, stop - start + 4, shown(data[start:stop]), "not readable")
         meaning = "; ".join(f.meaning or f.value for f in inner.fields) if inner.fields else "empty"
         return Field(name, start - 4, stop - start + 4, f"0x{code:04x}", meaning, inner.fields)
 

@@ -1,0 +1,25 @@
+"""Who the peer is, and who we are: credentials, trust stores, names, and the verification of certificate
+chains.
+"""
+
+from pellucid.identity.credentials import Credential, PrivateKey
+from pellucid.identity.names import DnsName, IpAddress, ServerName, parse_server_name
+from pellucid.identity.rules import PublicKey, Purpose
+from pellucid.identity.trust import TrustStore
+from pellucid.identity.verify import MAX_CHAIN_LENGTH, VerifiedIdentity, verify_client, verify_server
+
+__all__ = [
+    "Credential",
+    "TrustStore",
+    "VerifiedIdentity",
+    "verify_server",
+    "verify_client",
+    "MAX_CHAIN_LENGTH",
+    "DnsName",
+    "IpAddress",
+    "ServerName",
+    "parse_server_name",
+    "PrivateKey",
+    "PublicKey",
+    "Purpose",
+]

@@ -1,0 +1,255 @@
+"""Who we are: a certificate chain and the private key that goes with it."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import PublicKeyAlgorithmOID
+
+from pellucid.codes import SignatureScheme
+from pellucid.crypto import signatures
+from pellucid.errors import CertificateRejected, Misuse, Reason
+from pellucid.identity.der import UNDECODABLE, CertificateFields, certificate_fields, pss_hash
+from pellucid.identity.names import NamePatterns, parse_server_name
+from pellucid.identity.pem import Block, blocks, parse_certificate, parse_certificates
+from pellucid.identity.rules import Seen, check_leaf_usage, look_at, patterns_in, subject_text
+
+PrivateKey: TypeAlias = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | mldsa.MLDSA44PrivateKey
+    | mldsa.MLDSA65PrivateKey
+    | mldsa.MLDSA87PrivateKey
+)
+_KEY_TYPES = (
+    rsa.RSAPrivateKey,
+    ec.EllipticCurvePrivateKey,
+    ed25519.Ed25519PrivateKey,
+    ed448.Ed448PrivateKey,
+    mldsa.MLDSA44PrivateKey,
+    mldsa.MLDSA65PrivateKey,
+    mldsa.MLDSA87PrivateKey,
+)
+
+# The hash algorithms' OIDs (RFC 8017 B.1) as encoded.
+_PSS_HASHES = {
+    SignatureScheme.rsa_pss_pss_sha256: bytes.fromhex("608648016503040201"),
+    SignatureScheme.rsa_pss_pss_sha384: bytes.fromhex("608648016503040202"),
+    SignatureScheme.rsa_pss_pss_sha512: bytes.fromhex("608648016503040203"),
+}
+
+
+class Credential:
+    """A certificate chain with its private key. Immutable; what a handshake needs is worked out once, here.
+
+    Raises Misuse: ``key_does_not_match_certificate``, or ``bad_certificate_file`` for what cannot be
+    parsed, a missing part, a wrong password, or a key that cannot sign a TLS 1.3 handshake.
+    """
+
+    __slots__ = ("_key", "_patterns", "chain", "issuers", "names", "schemes", "subject")
+
+    #: The certificates in DER, leaf first, as they are sent.
+    chain: tuple[bytes, ...]
+    #: What the key can sign a CertificateVerify with, preferred first.
+    schemes: tuple[SignatureScheme, ...]
+    #: The host names and addresses that the leaf is for.
+    names: tuple[str, ...]
+    #: The issuer of each certificate of the chain (DER names): what certificate_authorities is compared with.
+    issuers: frozenset[bytes]
+    #: The leaf's subject, for people.
+    subject: str
+
+    def __init__(self, certificates: Sequence[x509.Certificate], private_key: PrivateKey) -> None:
+        if not certificates:
+            raise _bad("a credential needs at least one certificate")
+        if not isinstance(private_key, _KEY_TYPES):
+            raise _bad(f"TLS has no use for a {type(private_key).__name__}")
+        leaf = certificates[0]
+        if not _belongs(private_key, leaf):
+            detail = f"the key does not match the certificate: {_describe(private_key, leaf)}"
+            raise Misuse(Reason.KEY_DOES_NOT_MATCH_CERTIFICATE, detail)
+        seen = _look_at_leaf(leaf)
+        self._key = private_key
+        self._patterns = patterns_in(seen) or NamePatterns()
+        self.names = self._patterns.names
+        self.chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
+        fields = [certificate_fields(der) for der in self.chain]
+        self.issuers = frozenset(field.issuer for field in fields)
+        self.subject = subject_text(leaf)
+        self.schemes = _schemes(leaf, fields[0].subject_public_key_info)
+        if not self.schemes:
+            raise _bad(f'the key of "{self.subject}" fits no signature scheme of TLS 1.3')
+
+    @classmethod
+    def from_objects(cls, certificates: Sequence[x509.Certificate], private_key: PrivateKey) -> "Credential":
+        """From pyca's objects; the leaf comes first."""
+        return cls(certificates, private_key)
+
+    @classmethod
+    def from_der(cls, chain: Sequence[bytes], key: bytes) -> "Credential":
+        """From DER certificates, the leaf first, and a DER private key that is not encrypted."""
+        certificates = [
+            parse_certificate(der, f"certificate {number} of the chain")
+            for number, der in enumerate(chain, 1)
+        ]
+        try:
+            private_key = serialization.load_der_private_key(key, None)
+        except UNDECODABLE as error:
+            raise _bad(f"the private key cannot be read: {error}") from error
+        return cls(certificates, _usable(private_key))
+
+    @classmethod
+    def from_pem(
+        cls, chain_pem: bytes, key_pem: bytes | None = None, password: bytes | None = None
+    ) -> "Credential":
+        """From PEM. Key and certificates may stand in any order, in one text (``key_pem`` None) or in two.
+
+        The leaf is the certificate that belongs to the key; its issuers follow it in order. ``password``
+        opens an encrypted key.
+        """
+        certificates = parse_certificates(chain_pem, "the certificate chain")
+        key = _load_key(chain_pem if key_pem is None else key_pem, password)
+        return cls(_in_order(certificates, key), key)
+
+    @classmethod
+    def from_files(
+        cls,
+        chain_path: str | os.PathLike[str],
+        key_path: str | os.PathLike[str] | None = None,
+        password: bytes | None = None,
+    ) -> "Credential":
+        """From PEM files, as ``from_pem``. Misuse where one cannot be read."""
+        return cls.from_pem(_read(chain_path), None if key_path is None else _read(key_path), password)
+
+    def matches(self, server_name: str) -> bool:
+        """Whether the leaf is for this host name (wildcards count) or address; False if it is neither."""
+        try:
+            return self._patterns.match(parse_server_name(server_name))
+        except Misuse:
+            return False
+
+    def sign(self, scheme: SignatureScheme, data: bytes) -> bytes:
+        """The signature of ``data`` with one of ``schemes``. Misuse (``signing_failed``) for any other."""
+        if scheme not in self.schemes:
+            detail = f'the key of "{self.subject}" does not sign with {scheme}'
+            raise Misuse(Reason.SIGNING_FAILED, detail)
+        return signatures.sign(self._key, scheme, data)
+
+    def __repr__(self) -> str:
+        count = len(self.chain)
+        return (
+            f"Credential({self.subject!r}, {count} certificate{'s' if count > 1 else ''}, {self.schemes[0]})"
+        )
+
+
+def _bad(detail: str) -> Misuse:
+    return Misuse(Reason.BAD_CERTIFICATE_FILE, detail)
+
+
+def _read(path: str | os.PathLike[str]) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise _bad(f"{path} cannot be read: {error}") from error
+
+
+def _usable(key: object) -> PrivateKey:
+    if not isinstance(key, _KEY_TYPES):
+        raise _bad(f"TLS has no use for a {type(key).__name__}")
+    return key
+
+
+def _load_key(pem: bytes, password: bytes | None) -> PrivateKey:
+    found: list[Block] = [block for block in blocks(pem) if block.label.endswith(b"PRIVATE KEY")]
+    if not found:
+        raise _bad("there is no PEM private key")
+    if len(found) > 1:
+        raise _bad(f"there are {len(found)} private keys, and one is wanted")
+    try:
+        return _usable(serialization.load_pem_private_key(found[0].text, password))
+    except TypeError as error:
+        # The library's way to say that a password was needed and not given, or given and not needed.
+        wanted = (
+            "is encrypted, and needs a password"
+            if password is None
+            else "is not encrypted, and a password was given"
+        )
+        raise _bad(f"the private key {wanted}") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        hint = "" if password is None else " (is the password right?)"
+        raise _bad(f"the private key cannot be read{hint}: {error}") from error
+
+
+def _belongs(key: PrivateKey, certificate: x509.Certificate) -> bool:
+    try:
+        public = certificate.public_key()
+    except UNDECODABLE:
+        return False
+    return public == key.public_key()
+
+
+def _in_order(certificates: Iterable[x509.Certificate], key: PrivateKey) -> list[x509.Certificate]:
+    """Leaf first, then each one's issuer. RFC 9846 4.5.1: "Each following certificate SHOULD directly certify
+    the one immediately preceding it". What certifies nothing in the chain keeps its place at the end.
+    """
+    rest = list(dict.fromkeys(certificates))
+    leaf = next((certificate for certificate in rest if _belongs(key, certificate)), None)
+    if leaf is None:
+        return rest
+    ordered: list[x509.Certificate] = []
+    following: x509.Certificate | None = leaf
+    while following is not None:
+        ordered.append(following)
+        rest.remove(following)
+        issuer = _fields(following).issuer
+        following = next((other for other in rest if _fields(other).subject == issuer), None)
+    return ordered + rest
+
+
+def _fields(certificate: x509.Certificate) -> CertificateFields:
+    return certificate_fields(certificate.public_bytes(Encoding.DER))
+
+
+def _describe(key: PrivateKey, leaf: x509.Certificate) -> str:
+    """Both public keys' kinds, which tells two files mixed up from a renewed key."""
+    try:
+        certified = _kind(leaf.public_key())
+    except UNDECODABLE:
+        certified = "an unknown"
+    ours = _kind(key.public_key())
+    return f'"{subject_text(leaf)}" has {certified} key, and the private key is another, {ours} one'
+
+
+def _kind(key: object) -> str:
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"an EC {key.curve.name}"
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"an RSA {key.key_size}-bit"
+    return f"an {type(key).__name__.removesuffix('PublicKey')}"
+
+
+def _look_at_leaf(leaf: x509.Certificate) -> Seen:
+    try:
+        seen = look_at(leaf, 0)
+        check_leaf_usage(seen)
+    except CertificateRejected as error:
+        raise _bad(error.detail) from error
+    return seen
+
+
+def _schemes(leaf: x509.Certificate, subject_public_key_info: bytes) -> tuple[SignatureScheme, ...]:
+    """RFC 9846 4.3.3: rsaEncryption keys sign rsa_pss_rsae_*, id-RSASSA-PSS keys rsa_pss_pss_*, and by no
+    other hash than the one in the key's parameters.
+    """
+    rsa_pss_oid = leaf.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
+    schemes = signatures.schemes_for(leaf.public_key(), rsa_pss_oid=rsa_pss_oid)
+    bound = pss_hash(subject_public_key_info) if rsa_pss_oid else None
+    return schemes if bound is None else tuple(scheme for scheme in schemes if _PSS_HASHES[scheme] == bound)

@@ -1,0 +1,165 @@
+"""Names of servers: parsed once, and matched against a certificate's subjectAltName and nothing else."""
+
+import functools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TypeAlias
+
+from cryptography import x509
+
+from pellucid.errors import Misuse, Reason
+
+# RFC 1123 2.1 as certificates use it: letters, digits and hyphens, no hyphen at an end, at most 63 octets.
+# An underscore is common in private networks and is refused, because no verifier of the web's profile
+# matches it.
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+# The last label of a name that a C library would read as a number: "127.1" and "0x7f.1" are addresses to
+# inet_aton.
+_NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+#: RFC 1034 3.1: 255 octets on the wire, which leaves 253 characters.
+MAX_NAME_LENGTH = 253
+
+# IDNA2003 (in the standard library) maps these away, IDNA2008 keeps them: the two name different hosts.
+_DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d")
+
+
+@dataclass(frozen=True, slots=True)
+class DnsName:
+    """A host name in A-label form: lower case, ASCII, without a trailing dot."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def server_name(self) -> bytes:
+        """What the server_name extension carries (RFC 6066 3)."""
+        return self.text.encode("ascii")
+
+    @property
+    def general_name(self) -> x509.DNSName:
+        """The name as pyca's verifier takes it."""
+        return x509.DNSName(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class IpAddress:
+    """An IPv4 or IPv6 address, without a zone: certificates have none."""
+
+    address: IPv4Address | IPv6Address
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+    @property
+    def server_name(self) -> None:
+        """Nothing is sent. RFC 6066 3: literal addresses are not permitted in server_name."""
+        return
+
+    @property
+    def general_name(self) -> x509.IPAddress:
+        """The address as pyca's verifier takes it."""
+        return x509.IPAddress(self.address)
+
+
+ServerName: TypeAlias = DnsName | IpAddress
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_server_name(text: str) -> ServerName:
+    """The server's name from what a caller wrote: ``example.com``, ``bücher.example``, ``192.0.2.1``,
+    ``::1``.
+
+    Names of non-ASCII letters become A-labels by the standard library's IDNA; those that IDNA2003 and
+    IDNA2008 map to different hosts are refused. One trailing dot is dropped. Raises Misuse
+    (``bad_server_name``) for anything else.
+    """
+    address = _address(text)
+    if address is not None:
+        return IpAddress(address)
+    name = _a_labels(text).lower().removesuffix(".")
+    labels = name.split(".")
+    if not name:
+        raise _bad(text, "it is empty")
+    if len(name) > MAX_NAME_LENGTH:
+        raise _bad(text, f"it is longer than {MAX_NAME_LENGTH} characters")
+    for label in labels:
+        if not _LABEL.fullmatch(label):
+            raise _bad(text, f"{label!r} is not a label of 1 to 63 letters, digits and inner hyphens")
+    if _NUMERIC_LABEL.fullmatch(labels[-1]):
+        raise _bad(text, "its last label is a number, and it is not an IP address in its usual form")
+    return DnsName(name)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    if text.startswith("["):
+        raise _bad(text, "an IPv6 address is written without brackets here")
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        return IPv6Address(int(address))
+    return address
+
+
+def _a_labels(text: str) -> str:
+    if text.isascii():
+        return text
+    if _DEVIATIONS.intersection(text):
+        raise _bad(text, "IDNA2003 and IDNA2008 disagree about it; give its A-label form (xn--...)")
+    try:
+        return text.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise _bad(text, f"it has no A-label form: {error}") from error
+
+
+def _bad(text: str, why: str) -> Misuse:
+    return Misuse(Reason.BAD_SERVER_NAME, f"{text[:300]!r} is not a server name: {why}")
+
+
+class NamePatterns:
+    """The names of one subjectAltName, arranged for matching.
+
+    RFC 9525 6.3: a wildcard stands only as the whole leftmost label, and matches exactly one label. A
+    pattern of any other form matches nothing, and the subject's common name is never looked at.
+    """
+
+    __slots__ = ("_addresses", "_exact", "_parents", "names")
+
+    def __init__(
+        self, dns_names: Iterable[str] = (), addresses: Iterable[IPv4Address | IPv6Address] = ()
+    ) -> None:
+        written = tuple(dns_names)
+        lowered = [name.lower() for name in written]
+        self._addresses = frozenset(addresses)
+        self._exact = frozenset(name for name in lowered if _is_host_name(name))
+        self._parents = frozenset(
+            name[2:] for name in lowered if name.startswith("*.") and _is_host_name(name[2:])
+        )
+        #: All names as the certificate writes them, for people: host names first, then addresses.
+        self.names = (*written, *sorted(map(str, self._addresses)))
+
+    def match(self, name: ServerName) -> bool:
+        """Whether the certificate is one for ``name``."""
+        if isinstance(name, IpAddress):
+            return name.address in self._addresses
+        return name.text in self._exact or name.text.partition(".")[2] in self._parents
+
+
+def _is_host_name(name: str) -> bool:
+    return len(name) <= MAX_NAME_LENGTH and all(_LABEL.fullmatch(label) for label in name.split("."))
+
+
+def patterns_of(alternative_name: x509.SubjectAlternativeName) -> NamePatterns:
+    """The host names and addresses of a subjectAltName; its other kinds of names name no server."""
+    addresses = alternative_name.get_values_for_type(x509.IPAddress)
+    return NamePatterns(
+        alternative_name.get_values_for_type(x509.DNSName),
+        [address for address in addresses if isinstance(address, IPv4Address | IPv6Address)],
+    )

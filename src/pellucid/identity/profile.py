@@ -1,0 +1,38 @@
+"""The rules that pyca's path verifier is run with: its own for the web's PKI, and two changes.
+
+pyca's verifier judges chains (RFC 5280 with the CA/Browser Forum's profile). What it leaves open here is
+closed by a callback; what it asks for and a TLS client's certificate need not have is let go.
+"""
+
+from cryptography import x509
+from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store
+
+from pellucid.identity.rules import Purpose
+
+#: CA certificates between leaf and root. The longest paths of the web's PKI have three; pyca's own default
+#: is the same.
+MAX_INTERMEDIATES = 8
+
+
+def _key_usage(_policy: Policy, _leaf: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+    # RFC 9846 4.5.1.2: "the digitalSignature bit MUST be set if the Key Usage extension is present".
+    # Setting a validator replaces pyca's own, which asks that a leaf have no keyCertSign.
+    if usage is not None and (usage.key_cert_sign or not usage.digital_signature):
+        raise ValueError("the leaf's keyUsage must have digitalSignature and must not have keyCertSign")
+
+
+def policy_for(store: Store, purpose: Purpose) -> PolicyBuilder:
+    """Everything of a verifier but time and name, ready to be finished once a connection."""
+    leaf = ExtensionPolicy.webpki_defaults_ee().may_be_present(
+        x509.KeyUsage, Criticality.AGNOSTIC, _key_usage
+    )
+    if purpose is Purpose.CLIENT:
+        # Nobody compares a client's names here; private PKIs issue client certificates that have only a
+        # subject.
+        leaf = leaf.may_be_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
+    return (
+        PolicyBuilder()
+        .store(store)
+        .max_chain_depth(MAX_INTERMEDIATES)
+        .extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=leaf)
+    )

@@ -1,0 +1,221 @@
+"""Which roots we trust: parsed once, kept ready for the verifier."""
+
+import functools
+import importlib
+import importlib.util
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.verification import PolicyBuilder, Store
+
+from pellucid.errors import Misuse, Reason
+from pellucid.identity.der import certificate_fields
+from pellucid.identity.pem import parse_certificate, parse_certificates, parse_what_parses
+from pellucid.identity.profile import policy_for
+from pellucid.identity.rules import OUTSIDE_PYCA_OIDS, Purpose
+
+# Where systems keep their roots in one file; the first that exists is read.
+_SYSTEM_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Gentoo
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # Red Hat, Fedora
+    "/etc/pki/tls/certs/ca-bundle.crt",  # older Red Hat
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+    "/etc/ssl/cert.pem",  # Alpine, macOS, OpenBSD, FreeBSD
+    "/usr/local/share/certs/ca-root-nss.crt",  # FreeBSD's package
+    "/etc/openssl/certs/ca-certificates.crt",  # NetBSD
+)
+# Read where none of the files exists.
+_SYSTEM_DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/openssl/certs")
+
+
+class _Roots(NamedTuple):
+    certificates: tuple[x509.Certificate, ...]
+    skipped: int
+    by_subject: dict[bytes, tuple[x509.Certificate, ...]]
+    server_policy: PolicyBuilder | None
+    client_policy: PolicyBuilder | None
+    outside_pyca: bool
+
+
+class TrustStore:
+    """A set of trusted certificates. Immutable, safe to share between threads and connections: build it once.
+
+    What is given explicitly is parsed at once, and a malformed certificate raises Misuse
+    (``bad_certificate_file``). ``system()`` is read at the first verification; what cannot be parsed there
+    is skipped and counted.
+    """
+
+    __slots__ = ("_load", "_roots", "description")
+
+    def __init__(self, load: Callable[[], tuple[Iterable[x509.Certificate], int]], description: str) -> None:
+        """``load`` gives the certificates and the count of those skipped; it is called when first needed."""
+        self._load = load
+        self._roots: _Roots | None = None
+        #: Where the roots came from, for messages.
+        self.description = description
+
+    @classmethod
+    def from_certificates(
+        cls, certificates: Iterable[x509.Certificate], description: str = "the given trust store"
+    ) -> "TrustStore":
+        """Trusts exactly these certificates."""
+        trusted = tuple(certificates)
+        return cls(lambda: (trusted, 0), description)
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> "TrustStore":
+        """Trusts every certificate in ``pem``. Misuse where there is none or one is malformed."""
+        return cls.from_certificates(parse_certificates(pem, "the trust store's PEM"))
+
+    @classmethod
+    def from_der(cls, ders: Iterable[bytes]) -> "TrustStore":
+        """Trusts these DER certificates."""
+        return cls.from_certificates(
+            parse_certificate(der, f"certificate {number} of the trust store")
+            for number, der in enumerate(ders, 1)
+        )
+
+    @classmethod
+    def from_files(cls, *paths: str | os.PathLike[str]) -> "TrustStore":
+        """Trusts every certificate in these files, PEM or DER. Misuse where one cannot be read or parsed."""
+        found: list[x509.Certificate] = []
+        for path in map(Path, paths):
+            try:
+                data = path.read_bytes()
+            except OSError as error:
+                raise Misuse(Reason.BAD_CERTIFICATE_FILE, f"{path} cannot be read: {error}") from error
+            found += parse_certificates(data, str(path))
+        return cls.from_certificates(found, ", ".join(map(str, paths)))
+
+    @classmethod
+    def empty(cls) -> "TrustStore":
+        """Trusts nobody: every certificate is rejected."""
+        return cls.from_certificates((), "an empty trust store")
+
+    @classmethod
+    def system(cls) -> "TrustStore":
+        """The roots that this system trusts; one store a process, read at the first verification.
+
+        SSL_CERT_FILE (a file) and SSL_CERT_DIR (directories, separated as in PATH) replace the system's
+        places: where one of them is set nothing else is read. Then come the usual files and directories of
+        Linux, BSD and macOS, then the package certifi if it is installed. Windows' own store is not read.
+        """
+        return _system(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
+
+    @property
+    def certificates(self) -> tuple[x509.Certificate, ...]:
+        """All trusted certificates, each once."""
+        return self._ready().certificates
+
+    @property
+    def skipped(self) -> int:
+        """How many files or certificates of the system's store could not be read."""
+        return self._ready().skipped
+
+    @property
+    def subjects(self) -> tuple[bytes, ...]:
+        """The DER names of the trusted certificates, for certificate_authorities (RFC 9846 4.3.4)."""
+        return tuple(self._ready().by_subject)
+
+    @property
+    def outside_pyca(self) -> bool:
+        """Whether a root has a key that pyca's verifier refuses in a CA (Ed25519, Ed448, ML-DSA)."""
+        return self._ready().outside_pyca
+
+    def named(self, subject: bytes) -> tuple[x509.Certificate, ...]:
+        """The trusted certificates with this DER subject."""
+        return self._ready().by_subject.get(subject, ())
+
+    def policy(self, purpose: Purpose) -> PolicyBuilder | None:
+        """pyca's verifier over these roots, but for time and name; None where the store is empty."""
+        roots = self._ready()
+        return roots.server_policy if purpose is Purpose.SERVER else roots.client_policy
+
+    def __contains__(self, certificate: x509.Certificate) -> bool:
+        return certificate in self._ready().certificates
+
+    def __len__(self) -> int:
+        return len(self._ready().certificates)
+
+    def __bool__(self) -> bool:
+        # Without this an empty store, or one not read yet, would be false or be read by `if trust:`.
+        return True
+
+    def __repr__(self) -> str:
+        read = "not read yet" if self._roots is None else f"{len(self._roots.certificates)} certificates"
+        return f"TrustStore({self.description}: {read})"
+
+    def _ready(self) -> _Roots:
+        roots = self._roots
+        if roots is None:
+            # Two threads that come first at once both read, and get the same: not worth a lock.
+            roots = self._roots = _arrange(*self._load())
+        return roots
+
+
+def _arrange(certificates: Iterable[x509.Certificate], skipped: int) -> _Roots:
+    by_subject: dict[bytes, list[x509.Certificate]] = {}
+    unique = tuple(dict.fromkeys(certificates))
+    for certificate in unique:
+        subject = certificate_fields(certificate.public_bytes(Encoding.DER)).subject
+        by_subject.setdefault(subject, []).append(certificate)
+    store = Store(list(unique)) if unique else None
+    return _Roots(
+        unique,
+        skipped,
+        {subject: tuple(group) for subject, group in by_subject.items()},
+        policy_for(store, Purpose.SERVER) if store else None,
+        policy_for(store, Purpose.CLIENT) if store else None,
+        any(certificate.public_key_algorithm_oid in OUTSIDE_PYCA_OIDS for certificate in unique),
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _system(file: str, directories: str) -> TrustStore:
+    """Keyed by the two variables, so that a process that changes them gets what they say."""
+    named = [f"SSL_CERT_FILE={file}"] if file else []
+    named += [f"SSL_CERT_DIR={directories}"] if directories else []
+    description = f"the system's trust store ({', '.join(named)})" if named else "the system's trust store"
+
+    def load() -> tuple[list[x509.Certificate], int]:
+        contents: list[bytes] = []
+        unreadable = 0
+        for path in _system_paths(file, directories):
+            try:
+                contents.append(path.read_bytes())
+            except OSError:
+                unreadable += 1
+        certificates, malformed = parse_what_parses(contents)
+        return certificates, unreadable + malformed
+
+    return TrustStore(load, description)
+
+
+def _system_paths(file: str, directories: str) -> Iterator[Path]:
+    if file or directories:
+        if file:
+            yield Path(file)
+        for named in filter(None, directories.split(os.pathsep)):
+            yield from _files_in(Path(named))
+        return
+    for candidate in map(Path, _SYSTEM_FILES):
+        if candidate.is_file():
+            yield candidate
+            return
+    for directory in map(Path, _SYSTEM_DIRECTORIES):
+        files = list(_files_in(directory))
+        if files:
+            yield from files
+            return
+    if importlib.util.find_spec("certifi") is not None:
+        yield Path(importlib.import_module("certifi").where())
+
+
+def _files_in(directory: Path) -> Iterator[Path]:
+    """Every file of a certificate directory: under names of hashes (c_rehash) and of their own."""
+    if directory.is_dir():
+        yield from sorted(path for path in directory.iterdir() if path.is_file())

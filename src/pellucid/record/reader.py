@@ -1,0 +1,428 @@
+"""From bytes to records: framing, and the checks that RFC 9846 section 5 asks of a receiver.
+
+    feed(bytes)  ->  buffered  ->  next()       one record, whatever it carries
+                               ->  next_data()  all application data that is there, up to 64 KiB
+
+What has arrived stays in the chunk it came in. A record that crosses into the next chunk is joined, it alone,
+and not before it is complete. So a byte is copied a few times at most however the network cuts the
+stream, and a stream of large chunks is hardly copied at all.
+
+The first fault is final: every later call raises it again, and nothing more is decrypted.
+"""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from pellucid.codes import ContentType, name_of
+from pellucid.errors import Misuse, PeerMisbehaved, Reason
+from pellucid.record.first_bytes import require_tls
+from pellucid.record.limits import HEADER_LENGTH, MAX_CIPHERTEXT, MAX_EMPTY_RECORDS, MAX_FRAGMENT, MAX_RUN
+from pellucid.record.protection import RecordOpener
+from pellucid.record.workspace import borrow, give_back
+from pellucid.trace import TraceView
+
+# Plain ints: comparing with a member of an IntEnum costs three times as much, several times a record.
+_CHANGE_CIPHER_SPEC = int(ContentType.change_cipher_spec)
+_ALERT = int(ContentType.alert)
+_HANDSHAKE = int(ContentType.handshake)
+_APPLICATION_DATA = int(ContentType.application_data)
+
+# Chunks that wait for the rest of their record are joined at this number, so that a record that trickles in
+# byte by byte does not occupy a Python object for each of them.
+_MOST_CHUNKS = 256
+
+# RFC 9846 4.7.1 counts the payload of early data, "not padding or the inner content type byte". A server that
+# cannot decrypt sees no padding; it takes off the type and a tag of 16 bytes.
+_EARLY_DATA_OVERHEAD = 17
+
+
+@dataclass(slots=True)
+class Record:
+    """One record: its true content type, its content, and whether it was protected."""
+
+    content_type: int
+    fragment: bytes
+    encrypted: bool
+
+
+class RecordReader:
+    """Cuts the incoming stream into records and opens those that are protected.
+
+    `max_fragment` is the most content that a protected record may hold, in bytes; less than 2^14 where
+    we have asked for less (RFC 8449). It is for the connection to decide which records may come when:
+    the reader refuses what may never come, and hands up change_cipher_spec, protected or not being
+    told by `Record.encrypted` (a protected one is refused here).
+    """
+
+    __slots__ = ("_chunks", "_data", "_empty_records", "_failure", "_first", "_joined", "_opener",
+                 "_plaintext_alerts", "_size", "_skip", "_start", "_stashed", "_waiting",
+                 "max_fragment", "trace")  # fmt: skip
+
+    def __init__(self, trace: TraceView | None = None) -> None:
+        self.trace = trace
+        self.max_fragment = MAX_FRAGMENT
+        self._data = b""  # the chunk being read
+        self._start = 0  # where in it the next record starts
+        self._size = 0  # of that record with its header, once the header has been checked
+        self._chunks: list[bytes] = []  # what arrived after `_data`
+        self._joined = 0  # how much of the first of them was joined to `_data` already
+        self._waiting = 0  # bytes in `_chunks` that were not
+        self._opener: RecordOpener | None = None
+        self._plaintext_alerts = False
+        self._stashed: Record | None = None
+        self._skip: int | None = None
+        self._empty_records = 0
+        self._first = True
+        self._failure: PeerMisbehaved | None = None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes fed and not yet handed up. At the end of the stream, more than 0 is a record cut short."""
+        return len(self._data) - self._start + self._waiting
+
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Take bytes from the network. `bytes` are kept, not copied."""
+        if not isinstance(data, bytes):
+            data = bytes(data)
+        if not self._data:
+            self._data = data
+        elif data:
+            self._chunks.append(data)
+            self._waiting += len(data)
+            if len(self._chunks) >= _MOST_CHUNKS:
+                self._chunks = [b"".join(self._chunks)]
+
+    def install(self, opener: RecordOpener | None, *, plaintext_alerts: bool = False) -> None:
+        """From the next record on, open with `opener` (None: records come unprotected).
+
+        The caller has checked that the change cuts no handshake message: `HandshakeJoiner.require_boundary`.
+
+        With `plaintext_alerts`, unprotected alerts are handed up until the first record has been opened. That
+        is for a server's handshake keys: a client that cannot accept the ServerHello has none to say so with.
+        """
+        if self._stashed is not None:
+            raise Misuse(Reason.INTERNAL_ERROR, "a record under the old key was not taken before the change")
+        self._opener = opener
+        self._plaintext_alerts = plaintext_alerts
+        self._size = 0  # a header that was read under the old key is judged again
+
+    def skip_early_data(self, limit: int) -> None:
+        """Drop the early data of a client whose 0-RTT was refused: up to `limit` bytes of it.
+
+        RFC 9846 4.3.10, without a HelloRetryRequest: with the handshake keys installed, records that they do
+        not open are dropped, until the first one that they do. After a HelloRetryRequest: with no keys
+        installed, records of type application_data are dropped, until the next handshake record.
+        """
+        self._skip = limit
+
+    def next(self) -> Record | None:
+        """The next record, or None before one is complete. Empty application data is handed up too.
+
+        Raises `PeerMisbehaved`: NOT_TLS, UNEXPECTED_RECORD, RECORD_OVERFLOW, BAD_RECORD_MAC,
+        TOO_MANY_EMPTY_RECORDS, TOO_MUCH_EARLY_DATA.
+        """
+        if self._failure is not None:
+            raise self._failure
+        record = self._stashed
+        if record is not None:
+            self._stashed = None
+            return record
+        try:
+            while size := self._frame():
+                record = self._take(size)
+                if record is not None:
+                    return record
+        except PeerMisbehaved as error:
+            self._failure = error
+            raise
+        return None
+
+    def next_data(self, limit: int = MAX_RUN) -> bytes | None:
+        """All the application data at the front of what is buffered, at most `limit` bytes of it, joined.
+
+        None where the next record is something else, or is not complete: then ask `next`. Call it only where
+        application data may come. `limit` is from 2^14 (a whole record) to 2^16. Raises as `next` does, but
+        hands out data before the fault first.
+        """
+        if self._failure is not None:
+            raise self._failure
+        opener = self._opener
+        if opener is None or self._stashed is not None or self._skip is not None:
+            return None
+        if not MAX_FRAGMENT <= limit <= MAX_RUN:
+            raise Misuse(Reason.INTERNAL_ERROR, f"next_data hands out 2^14 to 2^16 bytes, not {limit}")
+        try:
+            size = self._frame()
+            if not size or self._data[self._start] != _APPLICATION_DATA:
+                return None
+            if self._start + size == len(self._data) and not self._chunks:
+                # A record that is alone is opened faster by itself than through a workspace.
+                return self._single(opener, size)
+        except PeerMisbehaved as error:
+            self._failure = error
+            raise
+        workspace = borrow()
+        try:
+            return self._run(opener, workspace.out, size, limit)
+        finally:
+            give_back(workspace)
+
+    # -- framing
+
+    def _frame(self) -> int:
+        """The size of the next record with its header, or 0 before all of it is here."""
+        have = len(self._data) - self._start
+        size = self._size
+        if not size:
+            if have < HEADER_LENGTH:
+                if have + self._waiting < HEADER_LENGTH:
+                    return 0
+                self._join(HEADER_LENGTH)
+                have = HEADER_LENGTH
+            size = self._size = self._check_header()
+        if have < size:
+            if have + self._waiting < size:
+                return 0
+            self._join(size)
+        return size
+
+    def _join(self, need: int) -> None:
+        """Make `_data` the next `need` bytes, from several chunks that hold them."""
+        pieces = [self._data[self._start :]]
+        missing = need - len(pieces[0])
+        self._waiting -= missing
+        chunks = self._chunks
+        used = 0
+        joined = self._joined
+        while missing:
+            piece = chunks[used][joined : joined + missing]
+            pieces.append(piece)
+            missing -= len(piece)
+            joined += len(piece)
+            if joined == len(chunks[used]):
+                used += 1
+                joined = 0
+        del chunks[:used]
+        self._joined = joined
+        self._data = b"".join(pieces)
+        self._start = 0
+
+    def _consume(self, size: int) -> None:
+        start = self._start + size
+        if start == len(self._data):
+            # Nothing holds on to a chunk that has been read.
+            if self._chunks:
+                self._data = self._chunks.pop(0)
+                start = self._joined
+                self._waiting -= len(self._data) - start
+                self._joined = 0
+            else:
+                self._data = b""
+                start = 0
+        self._start = start
+        self._size = 0
+
+    def _check_header(self) -> int:
+        """Judge the header at the front before its fragment is here; return the record's size.
+
+        legacy_record_version is not looked at. RFC 9846 5.1: it "MUST be ignored for all purposes".
+        """
+        data = self._data
+        start = self._start
+        content_type = data[start]
+        if self._first:
+            require_tls(data, self._chunks)
+            self._first = False
+        length = data[start + 3] << 8 | data[start + 4]
+        opener = self._opener
+        if content_type == _APPLICATION_DATA:
+            if opener is not None:
+                longest = opener.longest
+            elif self._skip is not None:
+                longest = MAX_CIPHERTEXT
+            else:
+                # RFC 9846 5.1: "Application Data messages are always protected."
+                raise PeerMisbehaved(Reason.UNEXPECTED_RECORD, "application data came before there were keys")
+        elif content_type < _CHANGE_CIPHER_SPEC or content_type > _APPLICATION_DATA:
+            # RFC 9846 5: "If a TLS implementation receives an unexpected record type, it MUST terminate the
+            # connection with an "unexpected_message" alert."
+            raise PeerMisbehaved(Reason.UNEXPECTED_RECORD, f"no record has the type {content_type}")
+        elif opener is None or opener.hides_type:
+            longest = MAX_FRAGMENT
+            self._check_plaintext_header(content_type, length)
+        else:
+            longest = opener.longest
+        if length > longest:
+            raise PeerMisbehaved(
+                Reason.RECORD_OVERFLOW, f"a record's header announces {length} bytes; {longest} is the most"
+            )
+        return HEADER_LENGTH + length
+
+    def _check_plaintext_header(self, content_type: int, length: int) -> None:
+        # RFC 9846 5: change_cipher_spec may come unprotected among protected records, "and so it is necessary
+        # to detect this condition prior to attempting to deprotect the record". Whether it may come now is
+        # for the connection to say.
+        if content_type == _CHANGE_CIPHER_SPEC:
+            return
+        if self._opener is not None and not (content_type == _ALERT and self._plaintext_alerts):
+            name = name_of(content_type, ContentType)
+            raise PeerMisbehaved(
+                Reason.UNEXPECTED_RECORD, f"an unprotected {name} record came after keys were agreed"
+            )
+        if not length:
+            _refuse_empty(content_type)
+
+    # -- opening
+
+    def _take(self, size: int) -> Record | None:
+        """Hand up the record at the front, or None where it is early data that was dropped."""
+        data = self._data
+        start = self._start
+        body = start + HEADER_LENGTH
+        content_type = data[start]
+        opener = self._opener
+        if opener is None or (opener.hides_type and content_type != _APPLICATION_DATA):
+            if self._skip is not None and opener is None and not self._keep(content_type, size):
+                return None
+            record = Record(content_type, data[body : start + size], encrypted=False)
+        else:
+            try:
+                opened = opener.open(data[start:body], data[body : start + size], self.max_fragment)
+            except PeerMisbehaved as error:
+                if self._skip is None or error.reason is not Reason.BAD_RECORD_MAC:
+                    raise
+                self._drop_early_data(size)
+                return None
+            self._skip = None
+            self._plaintext_alerts = False
+            record = Record(*opened, encrypted=True)
+        if self.trace:
+            self._record(record.content_type, size, encrypted=record.encrypted)
+        self._consume(size)
+        if record.encrypted:
+            self._check_opened(record.content_type, len(record.fragment))
+        return record
+
+    def _single(self, opener: RecordOpener, size: int) -> bytes | None:
+        """Open the one record that is buffered."""
+        data = self._data
+        start = self._start
+        body = start + HEADER_LENGTH
+        content_type, fragment = opener.open(data[start:body], data[body:], self.max_fragment)
+        if self.trace:
+            self._record(content_type, size, encrypted=True)
+        self._consume(size)
+        self._plaintext_alerts = False
+        if fragment and content_type == _APPLICATION_DATA:
+            self._empty_records = 0
+            return fragment
+        self._set_aside(content_type, fragment)
+        return None
+
+    def _run(self, opener: RecordOpener, out: memoryview, size: int, limit: int) -> bytes | None:
+        """Open records one behind the other into `out`; each overwrites the last one's type and padding."""
+        position = 0
+        limit += HEADER_LENGTH + opener.overhead
+        max_fragment = self.max_fragment
+        data = self._data
+        view = memoryview(data)
+        start = self._start
+        header = data[start : start + HEADER_LENGTH]
+        self._plaintext_alerts = False
+        try:
+            while True:
+                body = view[start + HEADER_LENGTH : start + size]
+                content_type, length = opener.open_into(header, body, out, position, max_fragment)
+                if self.trace:
+                    self._record(content_type, size, encrypted=True)
+                start += size
+                # A header that is the same as the last one needs no other look at it.
+                another = start + size <= len(data) and data.startswith(header, start)
+                if another:
+                    self._start = start
+                else:
+                    self._consume(size)
+                if length and content_type == _APPLICATION_DATA:
+                    self._empty_records = 0
+                    position += length
+                elif self._set_aside(content_type, out[position : position + length]):
+                    break
+                if not another:
+                    size = self._frame()
+                    if not size or self._data[self._start] != _APPLICATION_DATA:
+                        break
+                    if data is not self._data:
+                        data = self._data
+                        view = memoryview(data)
+                    start = self._start
+                    header = data[start : start + HEADER_LENGTH]
+                if position and position + size > limit:
+                    break
+        except PeerMisbehaved as error:
+            self._failure = error
+            if not position:
+                raise
+        return bytes(out[:position]) if position else None
+
+    def _set_aside(self, content_type: int, content: bytes | memoryview) -> bool:
+        """Keep a record that is not application data for `next`; whether it was one (and not just empty)."""
+        self._check_opened(content_type, len(content))
+        if content_type == _APPLICATION_DATA:
+            return False
+        self._stashed = Record(content_type, bytes(content), encrypted=True)
+        return True
+
+    def _check_opened(self, content_type: int, length: int) -> None:
+        if content_type == _APPLICATION_DATA:
+            self._empty_records = 0 if length else self._empty_records + 1
+            if self._empty_records > MAX_EMPTY_RECORDS:
+                raise PeerMisbehaved(
+                    Reason.TOO_MANY_EMPTY_RECORDS,
+                    f"more than {MAX_EMPTY_RECORDS} records in a row carry no data",
+                )
+        elif content_type not in (_HANDSHAKE, _ALERT):
+            # RFC 9846 5: "An implementation which [...] receives a protected change_cipher_spec record MUST
+            # abort the handshake with an "unexpected_message" alert."
+            name = name_of(content_type, ContentType)
+            raise PeerMisbehaved(Reason.UNEXPECTED_RECORD, f"a protected record has the content type {name}")
+        elif not length:
+            _refuse_empty(content_type)
+
+    # -- refused early data
+
+    def _keep(self, content_type: int, size: int) -> bool:
+        """After a HelloRetryRequest: whether a record is something other than early data."""
+        if content_type == _APPLICATION_DATA:
+            self._drop_early_data(size)
+            return False
+        if content_type == _HANDSHAKE:
+            self._skip = None
+        return True
+
+    def _drop_early_data(self, size: int) -> None:
+        assert self._skip is not None
+        # A record counts as one byte at least, or records without content could be sent for ever.
+        self._skip -= max(size - HEADER_LENGTH - _EARLY_DATA_OVERHEAD, 1)
+        if self._skip < 0:
+            raise PeerMisbehaved(Reason.TOO_MUCH_EARLY_DATA, "more early data came than a client may send")
+        if self.trace:
+            self._record(_APPLICATION_DATA, size, encrypted=True)
+        self._consume(size)
+
+    def _record(self, content_type: int, size: int, *, encrypted: bool) -> None:
+        assert self.trace is not None
+        header = self._data[self._start : self._start + HEADER_LENGTH]
+        self.trace.record(
+            direction="received",
+            content_type=content_type,
+            length=size - HEADER_LENGTH,
+            encrypted=encrypted,
+            header=header,
+        )
+
+
+def _refuse_empty(content_type: int) -> NoReturn:
+    # RFC 9846 5.4: "Implementations MUST NOT send Handshake and Alert records that have a zero-length
+    # TLSInnerPlaintext.content"; 5.1 says the same of unprotected handshake records.
+    name = name_of(content_type, ContentType)
+    raise PeerMisbehaved(Reason.UNEXPECTED_RECORD, f"a record of type {name} is empty")

@@ -1,0 +1,91 @@
+"""What a client keeps of a connection to resume it later, and keys agreed on by other means."""
+
+from dataclasses import dataclass, field
+
+from pellucid.codes import CipherSuite, ProtocolVersion
+from pellucid.errors import Misuse, Reason
+
+#: RFC 9846 4.7.1: "Clients MUST NOT use tickets for longer than 7 days after issuance, regardless of the
+#: ticket_lifetime"
+MAX_LIFETIME_SECONDS = 604_800
+
+# RFC 9846 4.3.11: `opaque identity<1..2^16-1>`
+_MAX_IDENTITY_BYTES = 65_535
+
+# RFC 9257 6 wants 128 bits or more of them, and of entropy; no check can see the entropy.
+_MIN_PSK_BYTES = 16
+
+_SUITE_HASHES = ("sha256", "sha384")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One ticket and what belongs to it. Frozen; ``psk`` is secret and is in no repr.
+
+    protocol           the version it was made with, and is for
+    cipher_suite       of the first connection: resumption may use another suite, of the same hash
+    hash_name          that hash, by hashlib's name
+    psk                already derived from the resumption secret and the ticket's nonce
+    ticket             the server's opaque label, sent as the PSK identity
+    ticket_age_add     added to the age that is sent, so that nobody on the path can tell tickets by it
+    lifetime_seconds   from the server, and cut to 7 days when it is compared
+    received_at        POSIX seconds
+    server_name        the name (or address) that the server was verified for
+    alpn               the application protocol of the first connection
+    peer_chain         the server's certificates (DER): a resumed connection shows none
+    max_early_data     bytes of 0-RTT data that the ticket allows; 0: none
+    """
+
+    protocol: ProtocolVersion
+    cipher_suite: CipherSuite
+    hash_name: str
+    psk: bytes = field(repr=False)
+    ticket: bytes = field(repr=False)
+    ticket_age_add: int = field(repr=False)
+    lifetime_seconds: int
+    received_at: float
+    server_name: str | None
+    alpn: str | None = None
+    peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    max_early_data: int = 0
+
+    def age_milliseconds(self, now: float) -> int:
+        """The time since the ticket came (RFC 9846 4.3.11.1). ``now``: POSIX seconds."""
+        return max(0, int((now - self.received_at) * 1000))
+
+    def obfuscated_ticket_age(self, now: float) -> int:
+        """The age as it is sent: plus ticket_age_add, modulo 2^32."""
+        return (self.age_milliseconds(now) + self.ticket_age_add) & 0xFFFF_FFFF
+
+    def expired(self, now: float) -> bool:
+        """Whether the ticket is too old; also where the clock was set back and its age cannot be told."""
+        age = now - self.received_at
+        return not 0 <= age < min(self.lifetime_seconds, MAX_LIFETIME_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalPsk:
+    """A key that both sides have by other means, and the identity that names it on the wire, in clear.
+
+    ``key``: at least 16 bytes, random; a password is no such key, since whoever sees one handshake can try
+    all of them. ``hash_name``: "sha256" or "sha384", the hash of the suites that it goes with (RFC 9846
+    4.3.11).
+    """
+
+    identity: bytes
+    key: bytes = field(repr=False)
+    hash_name: str = "sha256"
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.identity) <= _MAX_IDENTITY_BYTES:
+            raise _bad(f"the identity has {len(self.identity)} bytes; 1 to {_MAX_IDENTITY_BYTES} fit")
+        if len(self.key) < _MIN_PSK_BYTES:
+            raise _bad(
+                f"the key has {len(self.key)} bytes; with fewer than {_MIN_PSK_BYTES} it can be guessed"
+            )
+        if self.hash_name not in _SUITE_HASHES:
+            raise _bad(f"no suite has the hash {self.hash_name!r}; there are {' and '.join(_SUITE_HASHES)}")
+
+
+def _bad(detail: str) -> Misuse:
+    return Misuse(Reason.BAD_CONFIGURATION, f"external PSK: {detail}")

@@ -1,0 +1,69 @@
+"""Where a client keeps its sessions: each is handed out once."""
+
+import threading
+from collections import OrderedDict, deque
+
+from pellucid.sessions.session import Session
+
+#: Servers send a ticket or two a connection; more than these per name would only grow old.
+PER_NAME = 4
+
+
+class SessionStore:
+    """Sessions by server name, in memory. Safe to share between threads and between any number of
+    connections.
+
+    A session is taken out to be used and does not come back: RFC 9846 C.4 asks for that, since two
+    connections with one ticket can be told to be from one client. ``capacity`` bounds all sessions
+    together; the names used longest ago are forgotten first.
+    """
+
+    def __init__(self, capacity: int = 1024) -> None:
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._count = 0
+        self._by_name: OrderedDict[str | None, deque[Session]] = OrderedDict()
+
+    def put(self, session: Session) -> None:
+        """Keeps a session. The oldest of its name goes when there are more than ``PER_NAME``."""
+        with self._lock:
+            kept = self._by_name.setdefault(session.server_name, deque())
+            self._by_name.move_to_end(session.server_name)
+            kept.append(session)
+            self._count += 1
+            if len(kept) > PER_NAME:
+                kept.popleft()
+                self._count -= 1
+            while self._count > self._capacity:
+                _, forgotten = self._by_name.popitem(last=False)
+                self._count -= len(forgotten)
+
+    def take(self, server_name: str | None, now: float) -> Session | None:
+        """Takes out the newest session of this name not expired at ``now`` (POSIX seconds); None if none."""
+        with self._lock:
+            kept = self._by_name.get(server_name)
+            found: Session | None = None
+            while kept and found is None:
+                session = kept.pop()
+                self._count -= 1
+                if not session.expired(now):
+                    found = session
+            if kept is not None and not kept:
+                del self._by_name[server_name]
+            return found
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        with self._lock:
+            self._by_name.clear()
+            self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __bool__(self) -> bool:
+        # An empty store is still a store: `if config.sessions:` asks whether there is one.
+        return True
+
+    def __repr__(self) -> str:
+        return f"SessionStore({self._count} sessions for {len(self._by_name)} names)"

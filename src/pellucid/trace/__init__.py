@@ -1,0 +1,47 @@
+"""Every step of a connection as a typed event, to be watched, stored, compared and explained.
+
+``Trace`` collects the events and ``TraceView`` records into it; ``explanations`` says what each is for;
+``narration`` turns them into numbered steps, ``json`` into the document ``pellucid.trace/1``. Only the
+first two are imported here, as they are what the engine needs.
+"""
+
+from pellucid.trace.certificates import summary_of
+from pellucid.trace.events import (
+    AlertEvent,
+    CertificateEvent,
+    CertificateSummary,
+    CheckEvent,
+    ChoiceEvent,
+    DataEvent,
+    Event,
+    KeysEvent,
+    MessageEvent,
+    OutcomeEvent,
+    RecordEvent,
+    Redacted,
+    SecretEvent,
+    Side,
+    StateEvent,
+)
+from pellucid.trace.recorder import Trace, TraceView
+
+__all__ = [
+    "AlertEvent",
+    "CertificateEvent",
+    "CertificateSummary",
+    "CheckEvent",
+    "ChoiceEvent",
+    "DataEvent",
+    "Event",
+    "KeysEvent",
+    "MessageEvent",
+    "OutcomeEvent",
+    "RecordEvent",
+    "Redacted",
+    "SecretEvent",
+    "Side",
+    "StateEvent",
+    "Trace",
+    "TraceView",
+    "summary_of",
+]

@@ -1,0 +1,140 @@
+"""The particulars under a step: rows of label, value and note, and from which verbosity they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pellucid.trace.events import (
+    CertificateEvent,
+    CheckEvent,
+    ChoiceEvent,
+    Event,
+    KeysEvent,
+    Redacted,
+    SecretEvent,
+)
+from pellucid.trace.explanations import event_id, explanation
+
+__all__ = ["GREAT_CHECKS", "OPTIONAL_CHOICES", "Detail", "details_of", "ladder", "protection_of", "shown"]
+
+
+# Checks that deserve a step of their own; the others of one message are told together, in a line each.
+GREAT_CHECKS = frozenset({"certificate_chain", "certificate_verify", "finished", "psk_binder", "ticket"})
+
+# No session to resume, no client certificate (and so no scheme for it): the handshake goes on without.
+OPTIONAL_CHOICES = frozenset({"psk", "client_certificate", "signature_scheme"})
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One row. ``level`` is the verbosity from which it is shown: 0 always, 1 with fields, 2 with bytes."""
+
+    label: str
+    value: str
+    note: str = ""
+    level: int = 0
+    ok: bool = True
+
+
+def protection_of(side: str, epoch: str) -> str:
+    """In words, under which key a message travels: "in the clear", "server's handshake key"."""
+    if epoch == "plaintext":
+        return "in the clear"
+    name, _, count = epoch.partition(" ")
+    return f"{side}'s {name} key" + (f" {count}" if count else "")
+
+
+def shown(value: str | bytes | Redacted) -> str:
+    """A value of the trace as text: hex for bytes, length and fingerprint for what is redacted."""
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def ladder(events: Iterable[Event]) -> list[str]:
+    """The explanation ids of the secrets among ``events``, in order."""
+    return [event_id(event) for event in events if isinstance(event, SecretEvent)]
+
+
+def details_of(events: Sequence[Event], *, brief: bool = False) -> list[Detail]:
+    """Rows for all actions among ``events``; ``brief`` when the other side's were the same."""
+    rows: list[Detail] = []
+    secrets = [
+        event.name
+        for event in events
+        if isinstance(event, SecretEvent) and not event.name.startswith("derived_")
+    ]
+    if secrets:
+        rows.append(Detail("makes", " → ".join(_brief(secrets)), level=1 if brief else 0))
+    for event in events:
+        match event:
+            case ChoiceEvent():
+                rows += _choice(event)
+            case CheckEvent():
+                rows += _check(event)
+            case CertificateEvent():
+                rows += _certificate(event)
+            case SecretEvent():
+                rows.append(Detail(event.name, shown(event.value), level=1))
+                rows.append(Detail("", f"= {event.formula}", note=event.used_for, level=1))
+                rows += [Detail("", f"{label}: {shown(item)}", level=2) for label, item in event.inputs]
+            case KeysEvent():
+                label = f"{event.direction} key"
+                rows.append(Detail(label, shown(event.key), note=event.cipher_suite, level=1))
+                rows.append(Detail(f"{event.direction} IV", shown(event.iv), level=1))
+    return rows
+
+
+def _brief(names: list[str]) -> list[str]:
+    """``client_x`` and ``server_x`` next to each other become one: ``client_ and server_x``."""
+    brief: list[str] = []
+    for name in names:
+        previous = brief[-1] if brief else ""
+        if name.startswith("server_") and previous == "client_" + name.removeprefix("server_"):
+            brief[-1] = f"client_ and {name}"
+        elif name != previous:
+            brief.append(name)
+    return brief
+
+
+def _title(event: Event) -> str:
+    found = explanation(event_id(event))
+    return found.title if found else event.kind
+
+
+def _choice(event: ChoiceEvent) -> list[Detail]:
+    fine = bool(event.chosen)
+    optional = event.what in OPTIONAL_CHOICES
+    nothing = "none that fits" if optional else "nothing in common"
+    rows = [Detail(_title(event), event.chosen or nothing, note=event.rule, ok=fine or optional)]
+    other = "client" if event.side == "server" else "server"
+    for whose, values in ((event.side, event.ours), (other, event.theirs)):
+        if values:
+            rows.append(Detail(f"{whose} has", ", ".join(values), level=1 if fine or optional else 0))
+    return rows
+
+
+def _check(event: CheckEvent) -> list[Detail]:
+    level = 1 if event.ok else 0
+    rows = []
+    if event.what not in GREAT_CHECKS or not event.ok:
+        rows.append(Detail(_title(event), "as it must be" if event.ok else "WRONG", ok=event.ok))
+    if event.expected == event.found:
+        return [*rows, Detail("both", event.found, note="expected and found", level=level, ok=event.ok)]
+    return [
+        *rows,
+        Detail("expected", event.expected, level=level),
+        Detail("found", event.found, level=level, ok=event.ok),
+    ]
+
+
+def _certificate(event: CertificateEvent) -> list[Detail]:
+    rows: list[Detail] = []
+    for index, summary in enumerate(event.path):
+        label = "leaf" if index == 0 else "root" if summary.subject == summary.issuer else "signed by"
+        fine = summary.verdict == "ok"
+        rows.append(Detail(label, summary.subject, note=summary.key if fine else summary.verdict, ok=fine))
+        if summary.names:
+            rows.append(Detail("names", ", ".join(summary.names), level=1))
+        rows.append(Detail("valid", f"{summary.not_before} to {summary.not_after}", level=1))
+        rows.append(Detail("signature", summary.signature_algorithm, level=1))
+    return rows

@@ -1,0 +1,238 @@
+"""Collecting events: a ``Trace`` holds the list, a ``TraceView`` records into it from one side.
+
+    trace = Trace()
+    client = ClientConnection(ClientConfig(trace=trace.view("client")), server_name="localhost")
+    ...
+    for event in trace.events: ...
+
+Code that is traced pays one test of ``if trace:`` when there is no trace.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from pellucid.errors import TLSError
+from pellucid.trace.events import (
+    AlertEvent,
+    CertificateEvent,
+    CertificateSummary,
+    CheckEvent,
+    ChoiceEvent,
+    DataEvent,
+    Direction,
+    Event,
+    KeysEvent,
+    MessageEvent,
+    OutcomeEvent,
+    RecordEvent,
+    Redacted,
+    SecretEvent,
+    Side,
+    StateEvent,
+)
+from pellucid.trace.explanations import explanation
+from pellucid.trace.failure import Failure, failure_of
+
+__all__ = ["Trace", "TraceView"]
+
+# Inputs of a derivation that are public wherever they occur. Any other bytes are taken for secret:
+# a wrong name here leaks nothing, it only hides something.
+PUBLIC_INPUTS = frozenset(
+    {
+        *("transcript_hash", "messages", "context", "label", "info", "length", "hash", "zeros"),
+        *("client_share", "server_share", "our_share", "their_share", "peer_share"),
+        *("client_random", "server_random", "nonce", "ticket_nonce"),
+    }
+)
+
+
+class Trace:
+    """A list of events, in the order in which they happened, of one side or of both.
+
+    ``reveal_secrets`` keeps secrets in the clear: whoever holds such a trace can read the connection. Without
+    it they are replaced by length and fingerprint at once, so that the trace does not hold them at all.
+    ``clock`` gives seconds; only differences are used. ``limit`` bounds record and data events together: a
+    handshake has a few dozen, so 1,000 keeps the whole of it, while a download of gigabytes cannot fill the
+    memory. ``dropped`` counts those not kept.
+    """
+
+    __slots__ = ("_clock", "_known", "_limit", "_numerous", "_start", "dropped", "events", "reveal_secrets")
+
+    def __init__(
+        self,
+        *,
+        reveal_secrets: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
+        limit: int = 1000,
+    ) -> None:
+        self.events: list[Event] = []
+        self.reveal_secrets = reveal_secrets
+        self.dropped = 0
+        self._clock = clock
+        self._start = clock()
+        self._limit = limit
+        self._numerous = 0
+        # Fingerprint -> name of the secrets seen, so that an input can be shown as the secret that it is.
+        self._known: dict[Redacted, str] = {}
+
+    def __repr__(self) -> str:
+        return f"<Trace of {len(self.events)} events>"
+
+    def view(self, side: Side) -> TraceView:
+        """A recorder for one side. Both sides of a demo record into the same trace."""
+        return TraceView(self, side)
+
+    def stamp(self) -> tuple[int, int]:
+        """Number and time (microseconds since the start) for the next event."""
+        return len(self.events) + 1, int((self._clock() - self._start) * 1e6)
+
+    def has_room(self) -> bool:
+        """Whether one more of the numerous events (record, data) is kept; counts it either way."""
+        if self._numerous < self._limit:
+            self._numerous += 1
+            return True
+        self.dropped += 1
+        return False
+
+    def shown(self, value: bytes) -> bytes | Redacted:
+        return bytes(value) if self.reveal_secrets else Redacted.of(value)
+
+    def shown_input(self, name: str, value: str | bytes) -> str | bytes | Redacted:
+        if isinstance(value, str):
+            return value
+        if name.lower().replace(" ", "_") in PUBLIC_INPUTS or not value.strip(b"\0"):
+            return bytes(value)
+        fingerprint = Redacted.of(value)
+        return self._known.get(fingerprint) or self.shown(value)
+
+    def remember(self, name: str, value: bytes) -> None:
+        self._known.setdefault(Redacted.of(value), name)
+
+
+class TraceView:
+    """What one side records. Always true, so that ``if trace:`` reads as "is anybody watching"."""
+
+    __slots__ = ("_add", "side", "trace")
+
+    def __init__(self, trace: Trace, side: Side) -> None:
+        self.trace = trace
+        self.side = side
+        self._add = trace.events.append
+
+    def __repr__(self) -> str:
+        return f"<TraceView of the {self.side}>"
+
+    def record(
+        self, *, direction: Direction, content_type: int, length: int, encrypted: bool, header: bytes
+    ) -> None:
+        """A record was put on or taken from the wire; see ``RecordEvent``."""
+        if not self.trace.has_room():
+            return
+        n, time_us = self.trace.stamp()
+        self._add(RecordEvent(n=n, time_us=time_us, side=self.side, direction=direction,
+                              content_type=int(content_type), length=length, encrypted=encrypted,
+                              header=bytes(header)))  # fmt: skip
+
+    def message(self, *, direction: Direction, name: str, raw: bytes, encrypted: bool, epoch: str) -> None:
+        """A whole handshake message, header included, was sent or received; see ``MessageEvent``."""
+        n, time_us = self.trace.stamp()
+        self._add(MessageEvent(n=n, time_us=time_us, side=self.side, direction=direction, name=name,
+                               raw=bytes(raw), encrypted=encrypted, epoch=epoch))  # fmt: skip
+
+    def secret(
+        self,
+        *,
+        name: str,
+        formula: str,
+        inputs: Iterable[tuple[str, str | bytes]] = (),
+        value: bytes,
+        used_for: str = "",
+    ) -> None:
+        """A secret was derived. Bytes in ``inputs`` that are an earlier secret are shown as its name."""
+        trace = self.trace
+        shown = tuple((label, trace.shown_input(label, item)) for label, item in inputs)
+        trace.remember(name, value)
+        n, time_us = trace.stamp()
+        self._add(SecretEvent(n=n, time_us=time_us, side=self.side, name=name, formula=formula, inputs=shown,
+                              value=trace.shown(value), used_for=used_for))  # fmt: skip
+
+    def keys(
+        self, *, direction: Literal["read", "write"], epoch: str, cipher_suite: str, key: bytes, iv: bytes
+    ) -> None:
+        """The keys of one direction were replaced; see ``KeysEvent``."""
+        n, time_us = self.trace.stamp()
+        self._add(KeysEvent(n=n, time_us=time_us, side=self.side, direction=direction, epoch=epoch,
+                            cipher_suite=cipher_suite, key=self.trace.shown(key),
+                            iv=self.trace.shown(iv)))  # fmt: skip
+
+    def choice(
+        self, *, what: str, ours: Iterable[str] = (), theirs: Iterable[str] = (), chosen: str, rule: str
+    ) -> None:
+        """Something was negotiated, or seen to have been chosen by the peer; see ``ChoiceEvent``."""
+        n, time_us = self.trace.stamp()
+        self._add(ChoiceEvent(n=n, time_us=time_us, side=self.side, what=what, ours=tuple(ours),
+                              theirs=tuple(theirs), chosen=chosen, rule=rule))  # fmt: skip
+
+    def check(self, *, what: str, expected: str | bytes, found: str | bytes, ok: bool) -> None:
+        """Something was verified; record it before raising when it failed. Bytes are kept as hex."""
+        n, time_us = self.trace.stamp()
+        self._add(CheckEvent(n=n, time_us=time_us, side=self.side, what=what,
+                             expected=expected if isinstance(expected, str) else expected.hex(),
+                             found=found if isinstance(found, str) else found.hex(), ok=ok))  # fmt: skip
+
+    def certificate(self, *, whose: Side, path: Sequence[CertificateSummary], ok: bool) -> None:
+        """The certificates of ``whose`` side were judged by this side; ``path`` from leaf to anchor."""
+        n, time_us = self.trace.stamp()
+        self._add(CertificateEvent(n=n, time_us=time_us, side=self.side, whose=whose, path=tuple(path),
+                                   ok=ok))  # fmt: skip
+
+    def alert(self, *, direction: Direction, level: str, description: str, meaning: str = "") -> None:
+        """An alert was sent or received; without ``meaning``, that of its explanation is taken."""
+        if not meaning:
+            found = explanation(f"alert:{description}")
+            meaning = found.text if found else ""
+        n, time_us = self.trace.stamp()
+        self._add(AlertEvent(n=n, time_us=time_us, side=self.side, direction=direction, level=level,
+                             description=description, meaning=meaning))  # fmt: skip
+
+    def state(self, *, name: str) -> None:
+        """The handshake is now in this state (RFC 9846 appendix A)."""
+        n, time_us = self.trace.stamp()
+        self._add(StateEvent(n=n, time_us=time_us, side=self.side, name=name))
+
+    def data(self, *, direction: Direction, length: int) -> None:
+        """So many bytes of application data were sent or received."""
+        if not self.trace.has_room():
+            return
+        n, time_us = self.trace.stamp()
+        self._add(DataEvent(n=n, time_us=time_us, side=self.side, direction=direction, length=length))
+
+    def outcome(
+        self,
+        *,
+        status: Literal["connected", "failed"],
+        protocol: str = "",
+        cipher_suite: str = "",
+        group: str = "",
+        signature_scheme: str = "",
+        alpn: str = "",
+        resumed: bool = False,
+        server_name: str = "",
+        mutual: bool = False,
+        error: TLSError | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        """How it ended. Give ``error`` with "failed": what it means and what to do is looked up.
+
+        ``failure`` is for who knows better, such as that the name had no address.
+        """
+        if error is not None and failure is None:
+            failure = failure_of(error, self.trace.events, self.side)
+        n, time_us = self.trace.stamp()
+        self._add(OutcomeEvent(n=n, time_us=time_us, side=self.side, status=status, protocol=protocol,
+                               cipher_suite=cipher_suite, group=group, signature_scheme=signature_scheme,
+                               alpn=alpn, resumed=resumed, server_name=server_name, mutual=mutual,
+                               failure=failure))  # fmt: skip

@@ -1,0 +1,107 @@
+"""The end of the story in numbers: what was agreed, who was proved to be whom, bytes and round trips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pellucid.trace.events import (
+    CertificateEvent,
+    CertificateSummary,
+    ChoiceEvent,
+    Event,
+    MessageEvent,
+    OutcomeEvent,
+    RecordEvent,
+)
+
+__all__ = ["Summary", "final_outcome", "summarise"]
+
+_RECORD_HEADER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What ``summarise`` found.
+
+    ``bytes_*`` count whole records, headers included, ``handshake_bytes_*`` messages alone; ``round_trips``
+    are those before the client could send data.
+    """
+
+    outcome: OutcomeEvent | None
+    server_identity: CertificateSummary | None
+    client_identity: CertificateSummary | None
+    client_claim: str
+    handshake_bytes_from_client: int
+    handshake_bytes_from_server: int
+    bytes_from_client: int
+    bytes_from_server: int
+    messages: int
+    round_trips: int
+    handshake_us: int
+
+
+def final_outcome(events: Sequence[Event]) -> OutcomeEvent | None:
+    """The outcome of the connection, of whichever side tells most about it.
+
+    A failure goes before success, and the side that found the fault before the one that was told by an alert;
+    otherwise the client's last word counts.
+    """
+    last: dict[str, OutcomeEvent] = {event.side: event for event in events if isinstance(event, OutcomeEvent)}
+    failed = [outcome for outcome in last.values() if outcome.status == "failed"]
+    for outcome in failed:
+        if outcome.failure and outcome.failure.direction != "received":
+            return outcome
+    return failed[0] if failed else last.get("client") or last.get("server")
+
+
+def summarise(events: Sequence[Event]) -> Summary:
+    """Count and gather over one connection, seen from one side or from both."""
+    side = "client" if any(event.side == "client" for event in events) else "server"
+    outcomes = (e for e in events if isinstance(e, OutcomeEvent) and e.side == side)
+    connected = next((e for e in outcomes if e.status == "connected"), None)
+    handshake = [e for e in events if connected is None or e.n <= connected.n]
+    identities = {e.whose: e.path[0] for e in events if isinstance(e, CertificateEvent) and e.ok and e.path}
+    claims = [e.chosen for e in events if isinstance(e, ChoiceEvent) and e.what == "client_certificate"]
+    outcome = final_outcome(events)
+    return Summary(
+        outcome=outcome,
+        server_identity=identities.get("server"),
+        client_identity=identities.get("client"),
+        client_claim=claims[-1] if claims else "",
+        handshake_bytes_from_client=_handshake_bytes(events, side, "client"),
+        handshake_bytes_from_server=_handshake_bytes(events, side, "server"),
+        bytes_from_client=_wire_bytes(events, side, "client"),
+        bytes_from_server=_wire_bytes(events, side, "server"),
+        messages=sum(isinstance(e, MessageEvent) and e.side == side for e in events),
+        round_trips=_round_trips(handshake, side),
+        handshake_us=connected.time_us - _first_byte(events) if connected else 0,
+    )
+
+
+def _handshake_bytes(events: Sequence[Event], side: str, source: str) -> int:
+    way = "sent" if side == source else "received"
+    messages = (e for e in events if isinstance(e, MessageEvent) and e.side == side and e.direction == way)
+    return sum(len(e.raw) for e in messages)
+
+
+def _wire_bytes(events: Sequence[Event], side: str, source: str) -> int:
+    direction = "sent" if side == source else "received"
+    return sum(
+        e.length + _RECORD_HEADER
+        for e in events
+        if isinstance(e, RecordEvent) and e.side == side and e.direction == direction
+    )
+
+
+def _first_byte(events: Sequence[Event]) -> int:
+    """When the first record was on its way, in the trace's microseconds."""
+    return next((e.time_us for e in events if isinstance(e, RecordEvent)), 0)
+
+
+def _round_trips(handshake: Sequence[Event], side: str) -> int:
+    """How often this side's messages were answered (as client), or answered and followed up (as server)."""
+    first, then = ("sent", "received") if side == "client" else ("received", "sent")
+    flow = [e.direction for e in handshake if isinstance(e, MessageEvent) and e.side == side]
+    return sum(before == first and after == then for before, after in pairwise(flow))
