@@ -1,9 +1,12 @@
 """What a client or a server is told: frozen, checked when built, shared by any number of connections."""
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pellucid.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from pellucid.errors import Misuse, Reason
@@ -20,7 +23,9 @@ from pellucid.policy import (
     resolve,
 )
 from pellucid.sessions import ExternalPsk, SessionStore, TicketKeys
-from pellucid.trace import Trace, TraceView
+
+if TYPE_CHECKING:
+    from pellucid.trace import Trace, TraceView
 
 Entropy = Callable[[int], bytes]
 Clock = Callable[[], float]

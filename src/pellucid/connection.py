@@ -9,7 +9,9 @@ the only place that reads the clock and entropy of the configuration. The first 
 raised, the alert that tells the peer is left to be sent, and nothing is decrypted or sent any more.
 """
 
-from typing import Any, ClassVar, Literal
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pellucid.alerts import alert_for
 from pellucid.codes import AlertDescription, AlertLevel, ContentType, KeyUpdateRequest, name_of
@@ -27,7 +29,9 @@ from pellucid.keys import export_keying_material
 from pellucid.messages import Alert
 from pellucid.record import Record
 from pellucid.result import Negotiated
-from pellucid.trace import Trace, TraceView
+
+if TYPE_CHECKING:
+    from pellucid.trace import Trace, TraceView
 
 #: Compatibility needs one a direction, two with a HelloRetryRequest; 32 is what other stacks bear.
 MAX_CHANGE_CIPHER_SPECS = 32
@@ -335,8 +339,11 @@ class ServerConnection(Connection):
 
 def _view(config: Config, side: Literal["client", "server"]) -> TraceView | None:
     trace = config.trace
+    if not trace:
+        return None
+    # A program that watches nothing does not load what it would watch with.
+    from pellucid.trace import Trace, TraceView  # noqa: PLC0415
+
     if isinstance(trace, TraceView):
         return trace
-    if trace is True:
-        trace = Trace()
-    return trace.view(side) if isinstance(trace, Trace) else None
+    return (Trace() if trace is True else trace).view(side)

@@ -1,6 +1,8 @@
 """What runs a flow: hands it messages and does what it asks for, over one record layer."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pellucid.codes import ContentType, HandshakeType, KeyUpdateRequest, SignatureScheme, name_of
 from pellucid.crypto.suites import Suite
@@ -18,7 +20,9 @@ from pellucid.messages import message_class, message_name
 from pellucid.record import HandshakeJoiner, Opener, RecordReader, RecordWriter, Sealer
 from pellucid.result import Negotiated
 from pellucid.sessions import Session, TicketState
-from pellucid.trace import CertificateSummary, summary_of
+
+if TYPE_CHECKING:
+    from pellucid.trace import CertificateSummary
 
 
 class Driver:
@@ -209,6 +213,8 @@ class Driver:
                 )
             raise
         if self._trace:
+            from pellucid.trace import summary_of  # noqa: PLC0415 - loaded only where something is traced
+
             self._trace.certificate(whose=effect.whose, path=[summary_of(c) for c in identity.path], ok=True)
             found = f"{len(identity.path)} certificates, to a trusted root"
             self._trace.check(
@@ -272,6 +278,9 @@ class Driver:
 
 def _summaries(chain: tuple[bytes, ...], verdict: str) -> list[CertificateSummary]:
     """What can be told of a refused chain; a certificate that cannot be read is left out."""
+    from pellucid.trace import summary_of  # noqa: PLC0415 - as above
+
+
     found = []
     for number, der in enumerate(chain, 1):
         try:

@@ -1,13 +1,17 @@
 """What to use of what both sides have. Pure functions; each tells the trace its candidates and its rule."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pellucid.codes import CipherSuite, NamedGroup, ProtocolVersion, Registry, SignatureScheme, name_of
 from pellucid.crypto.suites import SUITES, Suite
 from pellucid.errors import PeerIncompatible, Reason
 from pellucid.identity import Credential
-from pellucid.trace import TraceView
+
+if TYPE_CHECKING:
+    from pellucid.trace import TraceView
 
 Code = TypeVar("Code", bound=Registry)
 

@@ -4,7 +4,9 @@ A step is a function that yields effects. ``yield from receive(hs, "WAIT_EE", En
 is the RFC's "Recv EncryptedExtensions" in the state WAIT_EE.
 """
 
-from typing import Any, Generic, Literal, TypeVar, overload
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from pellucid.codes import SignatureScheme
 from pellucid.config import ClientConfig, Config, Entropy, ServerConfig
@@ -21,7 +23,9 @@ from pellucid.handshake.effects import (
 from pellucid.identity import Credential, ServerName, VerifiedIdentity
 from pellucid.keys import KeySchedule, Transcript
 from pellucid.messages import HandshakeMessage
-from pellucid.trace import TraceView
+
+if TYPE_CHECKING:
+    from pellucid.trace import TraceView
 
 Cfg = TypeVar("Cfg", bound=Config)
 A = TypeVar("A", bound=HandshakeMessage)

@@ -119,7 +119,7 @@ class _Search:
         return None
 
     def _issued(self, child: x509.Certificate, issuer: x509.Certificate, below: int) -> bool:
-        """Whether ``issuer`` may issue with ``below`` CAs under it, and did sign ``child``; cheap rules first."""
+        """Whether ``issuer`` may issue above ``below`` CAs, and did sign ``child``; cheap rules first."""
         try:
             rules.check_signature_algorithm(child, below)
             seen = rules.look_at(issuer, below + 1)

@@ -10,8 +10,10 @@ stream, and a stream of large chunks is hardly copied at all.
 The first fault is final: every later call raises it again, and nothing more is decrypted.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pellucid.codes import ContentType, name_of
 from pellucid.errors import Misuse, PeerMisbehaved, Reason
@@ -19,7 +21,9 @@ from pellucid.record.first_bytes import require_tls
 from pellucid.record.limits import HEADER_LENGTH, MAX_CIPHERTEXT, MAX_EMPTY_RECORDS, MAX_FRAGMENT, MAX_RUN
 from pellucid.record.protection import RecordOpener
 from pellucid.record.workspace import borrow, give_back
-from pellucid.trace import TraceView
+
+if TYPE_CHECKING:
+    from pellucid.trace import TraceView
 
 # Plain ints: comparing with a member of an IntEnum costs three times as much, several times a record.
 _CHANGE_CIPHER_SPEC = int(ContentType.change_cipher_spec)

@@ -9,16 +9,21 @@ is queued while the network is slow. Nothing is sealed before it is taken: no se
 write ever exists as a whole, its key can be renewed in the middle of it, and it can still be dropped.
 """
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pellucid.codes import ContentType
 from pellucid.errors import Misuse, Reason
 from pellucid.record.limits import HEADER_LENGTH, MAX_FRAGMENT, MAX_RUN, MIN_TAKE
 from pellucid.record.protection import RecordSealer
 from pellucid.record.workspace import borrow, give_back
-from pellucid.trace import TraceView
+
+if TYPE_CHECKING:
+    from pellucid.trace import TraceView
 
 # Plain ints: comparing with a member of an IntEnum costs three times as much, several times a record.
 _CHANGE_CIPHER_SPEC = int(ContentType.change_cipher_spec)

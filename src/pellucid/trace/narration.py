@@ -315,14 +315,16 @@ def _place(ccs: Event, ordered: Sequence[Event]) -> int:
     records = False
     for index in range(len(ordered) - 1, -1, -1):
         other = ordered[index]
-        if other.side != ccs.side or getattr(other, "direction", "sent") == "received":
-            break
-        records |= isinstance(other, RecordEvent)
-        if isinstance(other, MessageEvent):
-            if other.encrypted:
-                encrypted = index
-            else:
-                plaintext = index
+        ours = other.side == ccs.side and getattr(other, "direction", "") == "sent"
+        records |= ours and isinstance(other, RecordEvent)
+        if not isinstance(other, MessageEvent):
+            continue
+        if not ours:
+            break  # what was said before it is another flight
+        if other.encrypted:
+            encrypted = index
+        else:
+            plaintext = index
     if encrypted < len(ordered):
         return encrypted
     # Without anything encrypted: at the end of the flight, unless its record was the first of it, as with the

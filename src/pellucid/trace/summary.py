@@ -25,8 +25,9 @@ _RECORD_HEADER = 5
 class Summary:
     """What ``summarise`` found.
 
-    ``bytes_*`` count whole records, headers included, ``handshake_bytes_*`` messages alone; ``round_trips``
-    are those before the client could send data.
+    ``*_identity`` were verified; ``client_claim`` is the subject of what the client showed, seen from its
+    side. ``bytes_*`` count whole records, headers included, ``handshake_bytes_*`` messages alone;
+    ``round_trips`` are those before the client could send data.
     """
 
     outcome: OutcomeEvent | None

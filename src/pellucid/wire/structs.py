@@ -95,7 +95,8 @@ def struct(cls: type[T]) -> type[T]:
     """Make ``cls`` a dataclass with slots and give it ``codec``, composed from its annotations."""
     # Resolve the hints before slots exist: a field named as a factory would shadow it afterwards.
     hints = get_type_hints(cls, include_extras=True)
-    made: Any = dataclass(slots=True)(cls)
+    # Equality and repr are the same for all of them, in `Wire`: generating them for each costs import time.
+    made: Any = dataclass(slots=True, eq=False, repr=False)(cls)
     made.codec = Struct(made, [(field.name, _codec_of(cls, field.name, hints)) for field in fields(made)])
     result: type[T] = made
     return result
@@ -117,7 +118,17 @@ class Wire:
     """What ``@struct`` adds, for type checkers; classes on the wire derive from it."""
 
     __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]  # mutable: fields may be set while a message is made
     codec: ClassVar[Struct]
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name, _ in self.codec.members)
+
+    def __repr__(self) -> str:
+        members = ", ".join(f"{name}={getattr(self, name)!r}" for name, _ in self.codec.members)
+        return f"{type(self).__name__}({members})"
 
 
 def codec_of(cls: type[Any]) -> Codec:

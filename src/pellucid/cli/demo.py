@@ -1,0 +1,226 @@
+"""``pellucid demo``: a client and a server shake hands over loopback TCP, and every step is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pellucid.cli.options import CERTIFICATE_KINDS, common, group_option, suite_option, tls_option
+
+if TYPE_CHECKING:
+    from pellucid.cli.output import Output
+    from pellucid.config import ClientConfig, ServerConfig
+    from pellucid.trace import Trace
+    from pellucid.trace.narration import Step
+
+__all__ = ["demo"]
+
+# What they say to each other once they may.
+_HELLO = b"Hello, server. Nobody but you can read this line.\n"
+_REPLY = b"Hello, client. Nor could anybody change this one unnoticed.\n"
+_SERVER_NAME = "localhost"
+_CLIENT_NAME = "client.pellucid.example"
+
+# For these the demo's client sends a key share at once. For any other group it shares x25519 alone, so that
+# the server has to ask again (HelloRetryRequest): that is worth seeing.
+_SHARED_AT_ONCE = ("X25519MLKEM768", "x25519")
+
+_HELP = """Watch a TLS handshake: a client and a server on this machine, over TCP, step by step.
+
+The demo makes a little PKI of its own (root, intermediate, certificates), connects, says a line each way and
+closes properly. Nothing leaves this machine and nothing is kept.
+
+\b
+Examples:
+  pellucid demo                        the handshake that a browser makes today
+  pellucid demo -v                     with every field of every message
+  pellucid demo --mutual               the client shows a certificate, too
+  pellucid demo --resume               come back with a ticket
+  pellucid demo --group secp384r1      the client guesses wrong: HelloRetryRequest
+  pellucid demo --certificate mldsa65  post-quantum signatures, and their size
+  pellucid demo --seed 1 --json -      the same each time, as data
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the demo is to show."""
+
+    group: str | None = None
+    suite: str | None = None
+    certificate: str = "ecdsa"
+    mutual: bool = False
+    resume: bool = False
+    seed: int | None = None
+
+
+@click.command(help=_HELP)
+@tls_option
+@group_option("Group of the key exchange; the server accepts only this one.")
+@suite_option("Cipher suite; the server accepts only this one.")
+@click.option(
+    "--certificate",
+    type=click.Choice(CERTIFICATE_KINDS),
+    default="ecdsa",
+    show_default=True,
+    help="Kind of the certificates' keys.",
+)
+@click.option("--mutual", is_flag=True, help="The client shows a certificate as well (mutual TLS).")
+@click.option("--resume", is_flag=True, help="Connect twice; the second time with the ticket of the first.")
+@click.option(
+    "--seed",
+    type=int,
+    metavar="N",
+    help="Make keys, randoms and time from a number, so that the story is the same each time.",
+)
+@common
+@click.pass_context
+def demo(
+    context: click.Context,
+    /,
+    *,
+    tls: str,  # noqa: ARG001 - there is one version to choose from
+    group: str | None,
+    suite: str | None,
+    certificate: str,
+    mutual: bool,
+    resume: bool,
+    seed: int | None,
+    **common_options: Any,
+) -> None:
+    """The command; its help is ``_HELP``."""
+    from pellucid.cli.output import Output
+
+    plan = Plan(group, suite, certificate, mutual=mutual, resume=resume, seed=seed)
+    context.exit(run(plan, Output(**common_options)))
+
+
+def run(plan: Plan, output: Output) -> int:
+    """Do it, tell it, and return the exit code."""
+    from pellucid.cli.exits import exit_code
+    from pellucid.cli.failing import record_failure
+
+    client, server = configurations(plan, output)
+    traces: list[Trace] = []
+    error = None
+    for number in range(1 + plan.resume):
+        trace = output.trace(still=plan.seed is not None)
+        traces.append(trace)
+        error = _connect(replace(client, trace=trace), replace(server, trace=trace))
+        if error is not None:
+            record_failure(trace, "client", error)
+        _tell(trace, output, plan, error, final=number == plan.resume or error is not None)
+        if error is not None:
+            break
+    output.write_json(traces[-1], traces[:-1])
+    return exit_code(error)
+
+
+def configurations(plan: Plan, output: Output) -> tuple[ClientConfig, ServerConfig]:
+    """The two sides' configurations, with a laboratory's certificates."""
+    from pellucid import policy
+    from pellucid.cli.seeded import FIXED_NOW, SeededEntropy
+    from pellucid.config import ClientConfig, ServerConfig
+    from pellucid.identity.lab import Laboratory
+    from pellucid.sessions import TicketKeys
+
+    now = time.time() if plan.seed is None else FIXED_NOW
+    laboratory = Laboratory(None if plan.seed is None else f"demo {plan.seed}".encode(), now)
+    credential = laboratory.credential(plan.certificate)
+    defaults = policy.POLICIES["default"]
+    schemes = _with(defaults.signature_schemes, *credential.schemes)
+    client: dict[str, Any] = {
+        "trust": laboratory.trust,
+        "groups": _with(defaults.groups, plan.group),
+        "cipher_suites": _with(defaults.cipher_suites, plan.suite),
+        "signature_schemes": schemes,
+        "key_log": output.key_log,
+    }
+    if plan.group:
+        client["key_shares"] = [plan.group if plan.group in _SHARED_AT_ONCE else "x25519"]
+    server: dict[str, Any] = {
+        "credentials": [credential],
+        "groups": [plan.group] if plan.group else (),
+        "cipher_suites": [plan.suite] if plan.suite else (),
+        "signature_schemes": schemes,
+    }
+    if plan.mutual:
+        client["credentials"] = [laboratory.credential(plan.certificate, (_CLIENT_NAME,), "client")]
+        server |= {"trust": laboratory.trust, "client_authentication": "required"}
+    if plan.seed is not None:
+        client |= {"clock": lambda: FIXED_NOW, "entropy": SeededEntropy(plan.seed, "client")}
+        ours = SeededEntropy(plan.seed, "server")
+        tickets = TicketKeys(entropy=ours, clock=lambda: FIXED_NOW)
+        server |= {"clock": lambda: FIXED_NOW, "entropy": ours, "tickets": tickets}
+    return ClientConfig(**client), ServerConfig(**server)
+
+
+def _with(defaults: Sequence[object], *more: object) -> list[str]:
+    """The names of ``defaults``, and those of ``more`` that are not among them."""
+    names = [str(code) for code in defaults]
+    return names + [str(code) for code in more if code is not None and str(code) not in names]
+
+
+def _connect(client: ClientConfig, server: ServerConfig) -> Exception | None:
+    """Handshake, a line each way, close_notify each way. Returns what ended it early."""
+    from pellucid.cli.lockstep import Lockstep
+    from pellucid.connection import ClientConnection, ServerConnection
+
+    us, them = ClientConnection(client, _SERVER_NAME), ServerConnection(server)
+    try:
+        with Lockstep(us, them) as wire:
+            error = wire.settle()
+            for act in (partial(us.send_data, _HELLO), partial(them.send_data, _REPLY), us.close, them.close):
+                if error is None:
+                    act()
+                    error = wire.settle()
+            return error
+    except OSError as broken:
+        return broken
+
+
+def _tell(trace: Trace, output: Output, plan: Plan, error: Exception | None, *, final: bool) -> None:
+    """The story of one connection. Of a first one that only fetches a ticket, the end will do."""
+    from pellucid.cli.exits import exit_code
+    from pellucid.cli.report import show_failure, show_summary
+    from pellucid.trace.narration import narrate
+    from pellucid.trace.summary import summarise
+
+    story = output.story
+    steps = [_with_words(step) for step in narrate(trace.events)]
+    summary = summarise(trace.events)
+    if final:
+        story.heading("TLS 1.3, the second time" if plan.resume else "TLS 1.3, step by step")
+        story.steps(steps)
+    else:
+        story.heading(f"The first connection, in {len(steps)} steps (see them with -v)")
+        if story.verbosity:
+            story.steps(steps)
+    story.line()
+    show_summary(story, summary)
+    if summary.outcome and summary.outcome.failure:
+        show_failure(story, summary.outcome.failure, exit_code(error), host=_SERVER_NAME)
+    if final and story.has_redacted(steps):
+        story.line()
+        story.paragraph(
+            "Secrets are shown by length and fingerprint. Here, where all keys are thrown away, "
+            "--reveal-secrets does no harm.",
+            "dim",
+            0,
+        )
+    story.line()
+
+
+def _with_words(step: Step) -> Step:
+    """A data step, with the line that was said: both ends are ours, so there is nothing to keep secret."""
+    from pellucid.trace.narration import Detail
+
+    if step.id != "message:data":
+        return step
+    words = _HELLO if step.side == "client" else _REPLY
+    return replace(step, details=(*step.details, Detail("says", f'"{words.decode().strip()}"')))

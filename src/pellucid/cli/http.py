@@ -1,0 +1,63 @@
+"""As much HTTP/1.1 as it takes to answer one GET: the request line is read, the rest is only waited for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pellucid.io.blocking import TLSSocket
+
+__all__ = ["Request", "read_request", "response"]
+
+# Browsers send 1 to 2 KiB, with cookies more; a server that shows one page needs no more than this.
+_MAX_HEAD_BYTES = 16384
+_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """The first line of a request."""
+
+    method: str
+    path: str
+
+
+def read_request(tls: TLSSocket) -> Request | None:
+    """The next request; None if the peer left without one, or what it sent is not HTTP or too long."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        piece = tls.recv(_MAX_HEAD_BYTES)
+        head += piece
+        if not piece or len(head) > _MAX_HEAD_BYTES:
+            return None if not head else Request("", "")
+    words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):
+        return Request("", "")
+    return Request(words[0], words[1].partition("?")[0])
+
+
+def response(request: Request, page: str) -> bytes:
+    """The answer to it: the page at /, and errors for the rest. The connection ends with it."""
+    status, body = _answer(request, page)
+    payload = body.encode()
+    head = (
+        f"HTTP/1.1 {status} {_REASONS[status]}\r\n"
+        "Content-Type: text/html; charset=utf-8\r\n"
+        f"Content-Length: {len(payload)}\r\n"
+        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        "Cache-Control: no-store\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + (b"" if request.method == "HEAD" else payload)
+
+
+def _answer(request: Request, page: str) -> tuple[int, str]:
+    if not request.method:
+        return 400, "<!doctype html><title>400</title><p>This is not an HTTP/1.1 request.</p>\n"
+    if request.method not in ("GET", "HEAD"):
+        return 405, "<!doctype html><title>405</title><p>Only GET is answered here.</p>\n"
+    if request.path != "/":
+        return 404, '<!doctype html><title>404</title><p>There is <a href="/">one page</a> here.</p>\n'
+    return 200, page

@@ -1,0 +1,333 @@
+"""``pellucid serve``: a server that shows each visitor what it offered, and tells every connection."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from pellucid.cli.options import (
+    CERTIFICATE_KINDS,
+    common,
+    group_option,
+    readable_file,
+    suite_option,
+    tls_option,
+)
+from pellucid.trace import Side, Trace, TraceView
+
+if TYPE_CHECKING:
+    from pellucid.cli.output import Output
+    from pellucid.config import ServerConfig
+    from pellucid.identity import Credential
+    from pellucid.io.blocking import TLSSocket
+
+__all__ = ["serve"]
+
+_HELP = """Serve a small page over TLS that shows each client what it offered and what was chosen.
+
+Without --cert the server makes a little PKI of its own: a root, an intermediate and a certificate for
+localhost. The root is written to a file, whose name is printed, for the client to trust. Ctrl-C ends it.
+
+\b
+Examples:
+  pellucid serve --port 4433 --write-root root.pem
+      curl --cacert root.pem https://localhost:4433/
+      pellucid connect localhost:4433 --cafile root.pem
+  pellucid serve --cert fullchain.pem --key key.pem --host 0.0.0.0
+  pellucid serve --client-ca clients.pem -v
+"""
+
+# A server to look at: so many at a time are plenty, and a flood of visitors cannot take more than this.
+_MOST_AT_A_TIME = 32
+# Of a long run, so many traces are kept for --json.
+_TRACES_KEPT = 100
+_ACCEPT_ERROR_PAUSE_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for."""
+
+    host: str
+    port: int
+    cert: Path | None
+    key: Path | None
+    client_ca: Path | None
+    certificate: str
+    write_root: Path | None
+    group: str | None
+    suite: str | None
+    timeout_seconds: float
+    connections: int | None
+
+
+@click.command(help=_HELP)
+@tls_option
+@click.option("--host", default="localhost", show_default=True, help="Name or address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=4433,
+    show_default=True,
+    help="Port to listen on; 0 takes any free one, which is printed.",
+)
+@click.option("--cert", type=readable_file(), metavar="FILE", help="Certificate chain (PEM), leaf first.")
+@click.option("--key", type=readable_file(), metavar="FILE", help="The private key of --cert (PEM).")
+@click.option(
+    "--client-ca", type=readable_file(), metavar="FILE", help="Ask clients for a certificate of these (PEM)."
+)
+@click.option(
+    "--certificate",
+    type=click.Choice(CERTIFICATE_KINDS),
+    default="ecdsa",
+    show_default=True,
+    help="Kind of the laboratory's certificate.",
+)
+@click.option(
+    "--write-root",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Where to write the laboratory's root; default: a new temporary file.",
+)
+@group_option("Accept only this group.")
+@suite_option("Accept only this cipher suite.")
+@click.option(
+    "--timeout",
+    "timeout_seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="What a handshake, and then a request, may take.",
+)
+@click.option("--connections", type=click.IntRange(min=1), metavar="N", help="End after so many connections.")
+@common
+@click.pass_context
+def serve(context: click.Context, /, *, tls: str, **options: Any) -> None:  # noqa: ARG001
+    """The command; its help is ``_HELP``."""
+    from pellucid.cli.output import Output
+
+    names = ("verbosity", "json_file", "keylog_file", "reveal_secrets")
+    output = Output(**{name: options.pop(name) for name in names})
+    wish = Wish(**options)
+    if bool(wish.cert) != bool(wish.key):
+        raise click.UsageError("--cert and --key go together")
+    if wish.cert and wish.write_root:
+        raise click.UsageError("--write-root is for the laboratory's root, which --cert replaces")
+    context.exit(run(wish, output))
+
+
+def run(wish: Wish, output: Output) -> int:
+    """Serve until interrupted, or until enough connections; returns the exit code."""
+    from pellucid.cli.exits import exit_code
+    from pellucid.errors import TLSError
+
+    try:
+        server = Server(wish, output)
+    except (TLSError, OSError) as error:
+        output.warn(str(error))
+        return exit_code(error, tls_began=False)
+    with server:
+        try:
+            server.serve()
+        except KeyboardInterrupt:
+            output.warn("interrupted: no more connections")
+    server.write_json()
+    return 0
+
+
+class Server:
+    """Accepts in the calling thread and gives each connection a thread, up to a bound."""
+
+    def __init__(self, wish: Wish, output: Output) -> None:
+        from pellucid.io import blocking
+
+        self.wish = wish
+        self.output = output
+        self.config = configuration(wish, output)
+        self.traces: deque[Trace] = deque(maxlen=_TRACES_KEPT)
+        self._room = threading.BoundedSemaphore(_MOST_AT_A_TIME)
+        self._telling = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+        self._listener = blocking.listen(wish.host, wish.port, self.config, timeout=wish.timeout_seconds)
+        host, port = self._listener.address[:2]
+        shown = f"[{host}]" if ":" in host else host
+        address = f"https://{_visible(wish.host)}:{port}/"
+        output.announce(f"listening on {shown} port {port}: {address} (Ctrl-C ends it)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        deadline = time.monotonic() + self.wish.timeout_seconds
+        for thread in list(self._threads):
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def serve(self) -> None:
+        """Accept until told to stop. What a visitor does wrong ends its own connection only."""
+        number = 0
+        while self.wish.connections is None or number < self.wish.connections:
+            self._room.acquire()  # the next ones wait in the system's queue
+            try:
+                tls = self._listener.accept(handshake=False)
+            except OSError as error:
+                # Out of descriptors, for example: others will end and free some.
+                self._room.release()
+                self.output.warn(f"accept: {error}")
+                time.sleep(_ACCEPT_ERROR_PAUSE_SECONDS)
+                continue
+            number += 1
+            thread = threading.Thread(target=self._visit, args=(tls, number), daemon=True)
+            self._threads.add(thread)
+            thread.start()
+
+    def _visit(self, tls: TLSSocket, number: int) -> None:
+        try:
+            with tls:
+                self._converse(tls, number)
+        finally:
+            self._threads.discard(threading.current_thread())
+            self._room.release()
+
+    def _converse(self, tls: TLSSocket, number: int) -> None:
+        from pellucid.cli.exits import exit_code
+        from pellucid.cli.failing import record_failure
+        from pellucid.errors import TLSError
+
+        trace = trace_of(tls)
+        error: Exception | None = None
+        note = ""
+        peer = _peer(tls)
+        try:
+            tls.handshake()
+            note = _answer(tls, trace)
+            tls.close()
+        except (TLSError, OSError) as failed:
+            error = failed
+            record_failure(trace, "server", failed)
+        with self._telling:
+            self.traces.append(trace)
+            self._tell(trace, number, peer, note, exit_code(error))
+
+    def _tell(self, trace: Trace, number: int, peer: str, note: str, code: Any) -> None:
+        from pellucid.cli.report import show_failure, show_summary
+        from pellucid.trace.narration import narrate
+        from pellucid.trace.summary import summarise
+
+        story = self.output.story
+        story.heading(f"connection {number}, from {peer}")
+        story.steps(narrate(trace.events))
+        summary = summarise(trace.events)
+        story.line()
+        show_summary(story, summary)
+        if note:
+            story.row("request", note)
+        if summary.outcome and summary.outcome.failure:
+            show_failure(story, summary.outcome.failure, code)
+        story.line()
+        story.corrects = False
+
+    def write_json(self) -> None:
+        """The last connection's trace, with those before it."""
+        if self.traces:
+            *previous, last = self.traces
+            self.output.write_json(last, previous)
+
+
+def configuration(wish: Wish, output: Output) -> ServerConfig:
+    """The server's configuration; says where the root is if it made one. Raises ``TLSError``, ``OSError``."""
+    from pellucid.config import ServerConfig
+    from pellucid.identity import Credential, TrustStore
+
+    settings: dict[str, Any] = {
+        "trace": TraceEach(reveal_secrets=output.reveal_secrets),
+        "key_log": output.key_log,
+        "alpn_protocols": ["http/1.1"],
+        "groups": [wish.group] if wish.group else (),
+        "cipher_suites": [wish.suite] if wish.suite else (),
+    }
+    if wish.cert and wish.key:
+        settings["credentials"] = [Credential.from_files(wish.cert, wish.key)]
+    else:
+        settings["credentials"] = [_laboratory_credential(wish, output)]
+    if wish.client_ca:
+        settings |= {"trust": TrustStore.from_files(wish.client_ca), "client_authentication": "required"}
+    return ServerConfig(**settings)
+
+
+def _laboratory_credential(wish: Wish, output: Output) -> Credential:
+    from pellucid.identity.lab import Laboratory
+
+    laboratory = Laboratory(None, time.time())
+    names = ["localhost", "127.0.0.1", "::1"]
+    if _visible(wish.host) not in names:
+        names.append(_visible(wish.host))
+    if wish.write_root:
+        path = wish.write_root
+        path.write_bytes(laboratory.root_pem)
+    else:
+        descriptor, name = tempfile.mkstemp(prefix="pellucid-root-", suffix=".pem")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(laboratory.root_pem)
+        path = Path(name)
+    output.announce(f"a laboratory's root, for clients to trust: {path}")
+    return laboratory.credential(wish.certificate, names)
+
+
+def _visible(host: str) -> str:
+    """The name under which a browser on this machine reaches a server on ``host``."""
+    return "localhost" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared, not bound
+
+
+def _peer(tls: TLSSocket) -> str:
+    try:
+        host, port = tls.getpeername()[:2]
+    except OSError:  # gone already
+        return "somebody who has left"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _answer(tls: TLSSocket, trace: Trace) -> str:
+    """Read one request and answer it with the page; what to say of it. A visitor may leave without a word."""
+    from pellucid.cli.http import read_request, response
+
+    try:
+        request = read_request(tls)
+    except TimeoutError:
+        return "none came in time"
+    if request is None:
+        return "none: the client left again"
+    tls.sendall(response(request, _page(tls, trace)))
+    return f"{request.method} {request.path}" if request.method else "not HTTP"
+
+
+def _page(tls: TLSSocket, trace: Trace) -> str:
+    from pellucid.cli.page import offer_of, page
+    from pellucid.trace import CertificateEvent, MessageEvent
+
+    hellos = [e for e in trace.events if isinstance(e, MessageEvent) and e.name == "ClientHello"]
+    shown = [e.path[0].subject for e in trace.events if isinstance(e, CertificateEvent) and e.path]
+    return page(offer_of(hellos[-1].raw), tls.negotiated, shown[-1] if shown else "")
+
+
+class TraceEach(Trace):
+    """Given to a configuration that many connections share: each gets a trace of its own."""
+
+    def view(self, side: Side) -> TraceView:
+        return Trace(reveal_secrets=self.reveal_secrets).view(side)
+
+
+def trace_of(tls: TLSSocket) -> Trace:
+    """The trace of this connection."""
+    trace = tls.connection.trace
+    assert trace is not None  # the configuration has one
+    return trace
