@@ -10,7 +10,7 @@ from pellucid.errors import CertificateRejected, Misuse, PeerMisbehaved, Reason,
 from pellucid.events import Event, HandshakeCompleted
 from pellucid.handshake import effects as fx
 from pellucid.handshake.choose import choose_credential
-from pellucid.handshake.effects import Effect, Flow, Receive
+from pellucid.handshake.effects import Flow, Receive
 from pellucid.handshake.flow import AnyHandshake
 from pellucid.handshake.post import next_write_keys
 from pellucid.identity import Credential, VerifiedIdentity, verify_client, verify_server
@@ -25,16 +25,56 @@ if TYPE_CHECKING:
     from pellucid.trace import CertificateSummary
 
 
+class WriteKeys:
+    """The keys that we send under: which epoch they are of, and what comes after them.
+
+    Apart from the driver, whose writer holds on to it: in one object they would be a cycle, and every
+    connection would have to wait for the garbage collector.
+    """
+
+    __slots__ = ("_hs", "_trace", "epoch", "request")
+
+    def __init__(self, hs: AnyHandshake) -> None:
+        self._hs = hs
+        self._trace = hs.trace
+        self.epoch = "plaintext"
+        #: What our next KeyUpdate asks of the peer.
+        self.request = KeyUpdateRequest.update_not_requested
+
+    def sealer(self, suite: Suite, secret: bytes, epoch: str) -> Sealer:
+        """The protection for what is queued from here on."""
+        self.epoch = epoch
+        keys = traffic_keys(suite, secret)
+        if self._trace:
+            self._trace.keys(
+                direction="write", epoch=epoch, cipher_suite=suite.name, key=keys.key, iv=keys.iv
+            )
+        sealer = Sealer(suite, keys)
+        if self._hs.config.key_update_after is not None:
+            sealer.limit = min(sealer.limit, self._hs.config.key_update_after)
+        return sealer
+
+    def make_key_update(self) -> tuple[bytes, Sealer]:
+        """What the writer asks for when its turn has come, or when a key is near its limit."""
+        message, next_epoch = next_write_keys(self._hs, self.request)
+        self.request = KeyUpdateRequest.update_not_requested
+        if self._trace:
+            self._trace.message(
+                direction="sent", name="KeyUpdate", raw=message.raw, encrypted=True, epoch=self.epoch
+            )
+        return message.raw, self.sealer(self._hs.suite, self._hs.write_secret, next_epoch)
+
+
 class Driver:
     """One flow, its record layer, and the events it has told."""
 
     __slots__ = (
-        "_epochs",
         "_flow",
         "_hs",
-        "_key_update_request",
+        "_read_epoch",
         "_trace",
         "_waiting",
+        "_write_keys",
         "agreed",
         "events",
         "hello_seen",
@@ -50,12 +90,12 @@ class Driver:
     def __init__(self, hs: AnyHandshake) -> None:
         self._hs = hs
         self._trace = hs.trace
-        self._epochs = {"read": "plaintext", "write": "plaintext"}
+        self._read_epoch = "plaintext"
+        self._write_keys = WriteKeys(hs)
         self.reader = RecordReader(hs.trace)
         self.writer = RecordWriter(hs.trace)
         self.writer.padding = hs.config.padding
-        self.writer.make_key_update = self._make_key_update
-        self._key_update_request = KeyUpdateRequest.update_not_requested
+        self.writer.make_key_update = self._write_keys.make_key_update
         self.joiner = HandshakeJoiner()
         self.events: list[Event] = []
         #: Whether close_notify is queued or sent.
@@ -84,7 +124,7 @@ class Driver:
     def run(self, flow: Flow[None]) -> None:
         """A short flow that waits for nothing, beside the main one."""
         for effect in flow:
-            self._perform(effect)
+            self._ACTIONS[type(effect)](self, effect)
 
     def deliver(self, raw: bytes, encrypted: bool) -> None:
         """One whole handshake message for the flow; a fault unless it is one that the flow waits for."""
@@ -95,7 +135,7 @@ class Driver:
                 name=message_name(raw),
                 raw=raw,
                 encrypted=encrypted,
-                epoch=self._epochs["read"],
+                epoch=self._read_epoch,
             )
         if cls is None or cls not in self._waiting.expected:
             due = " or ".join(expected.__name__ for expected in self._waiting.expected)
@@ -111,11 +151,11 @@ class Driver:
 
     def _advance(self, answer: object) -> None:
         """Resume the flow, and do what it asks until it waits for a message again."""
-        flow = self._flow
+        flow, actions = self._flow, self._ACTIONS
         effect = flow.send(answer)
         while type(effect) is not Receive:
             try:
-                answer = self._perform(effect)
+                answer = actions[type(effect)](self, effect)
             except TLSError as error:
                 # A step may live with a refusal: a session whose certificate has expired is not resumed.
                 effect = flow.throw(error)
@@ -123,15 +163,12 @@ class Driver:
                 effect = flow.send(answer)
         self._waiting = effect
 
-    def _perform(self, effect: Effect) -> Any:
-        return self._ACTIONS[type(effect)](self, effect)
-
     # -- one method an effect
 
     def _send(self, effect: fx.Send) -> None:
         message = effect.message
         if self._trace:
-            epoch = self._epochs["write"]
+            epoch = self._write_keys.epoch
             self._trace.message(
                 direction="sent",
                 name=type(message).__name__,
@@ -148,11 +185,11 @@ class Driver:
     def _install_keys(self, effect: fx.InstallKeys) -> None:
         suite = effect.suite
         if effect.direction == "write":
-            self.writer.install(self._sealer(suite, effect.secret, effect.epoch))
+            self.writer.install(self._write_keys.sealer(suite, effect.secret, effect.epoch))
             return
         # RFC 9846 5.1: messages before a key change "align with a record boundary"
         self.joiner.require_boundary("a key change")
-        self._epochs["read"] = effect.epoch
+        self._read_epoch = effect.epoch
         keys = traffic_keys(suite, effect.secret)
         if self._trace:
             self._trace.keys(
@@ -162,36 +199,13 @@ class Driver:
         first_keys = self._hs.side == "server" and effect.epoch == "handshake"
         self.reader.install(Opener(suite, keys), plaintext_alerts=first_keys)
 
-    def _sealer(self, suite: Suite, secret: bytes, epoch: str) -> Sealer:
-        self._epochs["write"] = epoch
-        keys = traffic_keys(suite, secret)
-        if self._trace:
-            self._trace.keys(
-                direction="write", epoch=epoch, cipher_suite=suite.name, key=keys.key, iv=keys.iv
-            )
-        sealer = Sealer(suite, keys)
-        if self._hs.config.key_update_after is not None:
-            sealer.limit = min(sealer.limit, self._hs.config.key_update_after)
-        return sealer
-
     def _update_keys(self, effect: fx.UpdateKeys) -> None:
         if self.send_closed:
             # RFC 9846 6.1: nothing follows close_notify, not even the answer to a KeyUpdate.
             return
         if effect.request is KeyUpdateRequest.update_requested:
-            self._key_update_request = effect.request
+            self._write_keys.request = effect.request
         self.writer.request_key_update()
-
-    def _make_key_update(self) -> tuple[bytes, Sealer]:
-        """What the writer asks for when its turn has come, or when a key is near its limit."""
-        epoch = self._epochs["write"]
-        message, next_epoch = next_write_keys(self._hs, self._key_update_request)
-        self._key_update_request = KeyUpdateRequest.update_not_requested
-        if self._trace:
-            self._trace.message(
-                direction="sent", name="KeyUpdate", raw=message.raw, encrypted=True, epoch=epoch
-            )
-        return message.raw, self._sealer(self._hs.suite, self._hs.write_secret, next_epoch)
 
     def _verify_identity(self, effect: fx.VerifyIdentity) -> VerifiedIdentity:
         config = self._hs.config
@@ -279,7 +293,6 @@ class Driver:
 def _summaries(chain: tuple[bytes, ...], verdict: str) -> list[CertificateSummary]:
     """What can be told of a refused chain; a certificate that cannot be read is left out."""
     from pellucid.trace import summary_of  # noqa: PLC0415 - as above
-
 
     found = []
     for number, der in enumerate(chain, 1):

@@ -106,7 +106,7 @@ def connect(context: click.Context, /, *, target: str, tls: str, **options: Any)
 
     host, port = parse_target(target)
     names = ("verbosity", "json_file", "keylog_file", "reveal_secrets")
-    output = Output(**{name: options.pop(name) for name in names})
+    output = context.with_resource(Output(**{name: options.pop(name) for name in names}))
     if bool(options["cert"]) != bool(options["key"]):
         raise click.UsageError("--cert and --key go together")
     context.exit(run(Request(host, port, **options), output))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -97,7 +98,7 @@ def demo(
     from pellucid.cli.output import Output
 
     plan = Plan(group, suite, certificate, mutual=mutual, resume=resume, seed=seed)
-    context.exit(run(plan, Output(**common_options)))
+    context.exit(run(plan, context.with_resource(Output(**common_options))))
 
 
 def run(plan: Plan, output: Output) -> int:
@@ -127,7 +128,7 @@ def configurations(plan: Plan, output: Output) -> tuple[ClientConfig, ServerConf
     from pellucid.cli.seeded import FIXED_NOW, SeededEntropy
     from pellucid.config import ClientConfig, ServerConfig
     from pellucid.identity.lab import Laboratory
-    from pellucid.sessions import TicketKeys
+    from pellucid.sessions import SessionStore, TicketKeys
 
     now = time.time() if plan.seed is None else FIXED_NOW
     laboratory = Laboratory(None if plan.seed is None else f"demo {plan.seed}".encode(), now)
@@ -152,11 +153,14 @@ def configurations(plan: Plan, output: Output) -> tuple[ClientConfig, ServerConf
     if plan.mutual:
         client["credentials"] = [laboratory.credential(plan.certificate, (_CLIENT_NAME,), "client")]
         server |= {"trust": laboratory.trust, "client_authentication": "required"}
+    entropy: Callable[[int], bytes] = os.urandom
     if plan.seed is not None:
         client |= {"clock": lambda: FIXED_NOW, "entropy": SeededEntropy(plan.seed, "client")}
-        ours = SeededEntropy(plan.seed, "server")
-        tickets = TicketKeys(entropy=ours, clock=lambda: FIXED_NOW)
-        server |= {"clock": lambda: FIXED_NOW, "entropy": ours, "tickets": tickets}
+        entropy = SeededEntropy(plan.seed, "server")
+        server |= {"clock": lambda: FIXED_NOW, "entropy": entropy}
+    # Both connections of --resume have to share these, though each has a configuration with its own trace.
+    client["sessions"] = SessionStore()
+    server["tickets"] = TicketKeys(entropy, lambda: now)
     return ClientConfig(**client), ServerConfig(**server)
 
 

@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from typing import IO
+from contextlib import ExitStack
+from typing import IO, Self
 
 import click
 from rich.console import Console
@@ -22,7 +23,7 @@ _STDOUT = "-"
 
 
 class Output:
-    """The outputs of one command.
+    """The outputs of one command. A context manager, which closes the key log.
 
     The story is told on standard output, unless JSON or the key log goes there: then on standard error.
     """
@@ -44,7 +45,14 @@ class Output:
         self.story = Storyteller(Console(stderr=taken, soft_wrap=True), verbosity)
         self._keylog_file = keylog_file
         self._lock = threading.Lock()
+        self._opened = ExitStack()
         self.key_log: KeyLog | None = self._open_key_log()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
 
     def _open_key_log(self) -> KeyLog | None:
         path = self._keylog_file or os.environ.get("SSLKEYLOGFILE")
@@ -60,7 +68,8 @@ class Output:
                 raise click.UsageError(f"--keylog: {path}: {error.strerror}") from error
             self.warn(f"SSLKEYLOGFILE is set, but cannot be written: {path}: {error.strerror}")
             return None
-        return self._key_logger(os.fdopen(descriptor, "w", encoding="ascii"))
+        file = self._opened.enter_context(os.fdopen(descriptor, "w", encoding="ascii"))
+        return self._key_logger(file)
 
     def _key_logger(self, file: IO[str]) -> KeyLog:
         def log(label: str, client_random: bytes, secret: bytes, /) -> None:

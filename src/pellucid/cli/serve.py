@@ -46,7 +46,7 @@ Examples:
 """
 
 # A server to look at: so many at a time are plenty, and a flood of visitors cannot take more than this.
-_MOST_AT_A_TIME = 32
+MOST_AT_A_TIME = 32
 # Of a long run, so many traces are kept for --json.
 _TRACES_KEPT = 100
 _ACCEPT_ERROR_PAUSE_SECONDS = 0.1
@@ -116,7 +116,7 @@ def serve(context: click.Context, /, *, tls: str, **options: Any) -> None:  # no
     from pellucid.cli.output import Output
 
     names = ("verbosity", "json_file", "keylog_file", "reveal_secrets")
-    output = Output(**{name: options.pop(name) for name in names})
+    output = context.with_resource(Output(**{name: options.pop(name) for name in names}))
     wish = Wish(**options)
     if bool(wish.cert) != bool(wish.key):
         raise click.UsageError("--cert and --key go together")
@@ -135,11 +135,11 @@ def run(wish: Wish, output: Output) -> int:
     except (TLSError, OSError) as error:
         output.warn(str(error))
         return exit_code(error, tls_began=False)
-    with server:
-        try:
+    try:
+        with server:
             server.serve()
-        except KeyboardInterrupt:
-            output.warn("interrupted: no more connections")
+    except KeyboardInterrupt:
+        output.warn("interrupted: no more connections")
     server.write_json()
     return 0
 
@@ -154,14 +154,11 @@ class Server:
         self.output = output
         self.config = configuration(wish, output)
         self.traces: deque[Trace] = deque(maxlen=_TRACES_KEPT)
-        self._room = threading.BoundedSemaphore(_MOST_AT_A_TIME)
+        self._room = threading.BoundedSemaphore(MOST_AT_A_TIME)
         self._telling = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._listener = blocking.listen(wish.host, wish.port, self.config, timeout=wish.timeout_seconds)
-        host, port = self._listener.address[:2]
-        shown = f"[{host}]" if ":" in host else host
-        address = f"https://{_visible(wish.host)}:{port}/"
-        output.announce(f"listening on {shown} port {port}: {address} (Ctrl-C ends it)")
+        self.host, self.port = self._listener.address[:2]
 
     def __enter__(self) -> Self:
         return self
@@ -172,8 +169,16 @@ class Server:
         for thread in list(self._threads):
             thread.join(max(0.0, deadline - time.monotonic()))
 
+    @property
+    def visitors(self) -> int:
+        """How many connections are open now."""
+        return len(self._threads)
+
     def serve(self) -> None:
         """Accept until told to stop. What a visitor does wrong ends its own connection only."""
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        address = f"https://{_visible(self.wish.host)}:{self.port}/"
+        self.output.announce(f"listening on {shown} port {self.port}: {address} (Ctrl-C ends it)")
         number = 0
         while self.wish.connections is None or number < self.wish.connections:
             self._room.acquire()  # the next ones wait in the system's queue

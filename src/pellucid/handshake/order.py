@@ -12,6 +12,10 @@ Side = Literal["client", "server"]
 Step = tuple[Literal["sent", "received"], str]
 Order = dict[str, dict[Step, str]]
 
+#: A Certificate without certificates counts as a message of its own: there is no key to sign with, so no
+#: CertificateVerify follows it, while behind any other Certificate there must be one.
+EMPTY_CERTIFICATE = "empty Certificate"
+
 CLIENT_13: Order = {
     "START": {("sent", "ClientHello"): "WAIT_SH"},
     "WAIT_SH": {
@@ -33,12 +37,11 @@ CLIENT_13: Order = {
     "WAIT_CV_ASKED": {("received", "CertificateVerify"): "WAIT_FINISHED_ASKED"},
     "WAIT_FINISHED": {("received", "Finished"): "SEND_FINISHED"},
     "WAIT_FINISHED_ASKED": {("received", "Finished"): "SEND_CERTIFICATE"},
-    "SEND_CERTIFICATE": {("sent", "Certificate"): "SEND_CV"},
-    "SEND_CV": {
-        ("sent", "CertificateVerify"): "SEND_FINISHED",
-        # An empty Certificate has nothing to sign with.
-        ("sent", "Finished"): "CONNECTED",
+    "SEND_CERTIFICATE": {
+        ("sent", "Certificate"): "SEND_CV",
+        ("sent", EMPTY_CERTIFICATE): "SEND_FINISHED",
     },
+    "SEND_CV": {("sent", "CertificateVerify"): "SEND_FINISHED"},
     "SEND_FINISHED": {("sent", "Finished"): "CONNECTED"},
     "CONNECTED": {
         ("received", "NewSessionTicket"): "CONNECTED",
@@ -66,11 +69,11 @@ SERVER_13: Order = {
     "SEND_CERT_ASKING": {("sent", "Certificate"): "SEND_CV_ASKING"},
     "SEND_CV_ASKING": {("sent", "CertificateVerify"): "SEND_FINISHED_ASKING"},
     "SEND_FINISHED_ASKING": {("sent", "Finished"): "WAIT_CERT"},
-    "WAIT_CERT": {("received", "Certificate"): "WAIT_CV"},
-    "WAIT_CV": {
-        ("received", "CertificateVerify"): "WAIT_FINISHED",
-        ("received", "Finished"): "CONNECTED",
+    "WAIT_CERT": {
+        ("received", "Certificate"): "WAIT_CV",
+        ("received", EMPTY_CERTIFICATE): "WAIT_FINISHED",
     },
+    "WAIT_CV": {("received", "CertificateVerify"): "WAIT_FINISHED"},
     "WAIT_FINISHED": {("received", "Finished"): "CONNECTED"},
     "CONNECTED": {
         ("sent", "NewSessionTicket"): "CONNECTED",

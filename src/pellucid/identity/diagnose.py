@@ -62,9 +62,7 @@ class _Walk:
 
 
 def diagnose(case: Case, refusal: str) -> CertificateRejected:
-    """The error to raise for a refused chain; ``refusal`` is the verifier's own message, used if no rule is
-    found.
-    """
+    """The error to raise for a refused chain. ``refusal``: the verifier's words, told if no rule is found."""
     try:
         walk = _walk(case)
         if not walk.trusted:
@@ -114,7 +112,7 @@ def _incomplete(case: Case, walk: _Walk) -> CertificateRejected:
         return CertificateRejected(Reason.UNKNOWN_ROOT, detail)
     namesakes = [other for other in case.chain if _fields(other).subject == fields.issuer]
     roots = case.trust.named(fields.issuer)
-    if any(_key_identifiers_agree(last, other) for other in (*namesakes, *roots)):
+    if any(_key_identifiers_agree(last, other, position) for other in (*namesakes, *roots)):
         detail = f'{where} is not signed by the key of its issuer "{issuer}": it was altered or forged'
         return CertificateRejected(Reason.BAD_CERTIFICATE, detail)
     if roots:
@@ -133,10 +131,10 @@ def _incomplete(case: Case, walk: _Walk) -> CertificateRejected:
     return CertificateRejected(Reason.UNKNOWN_ROOT, detail)
 
 
-def _key_identifiers_agree(child: x509.Certificate, issuer: x509.Certificate) -> bool:
+def _key_identifiers_agree(child: x509.Certificate, issuer: x509.Certificate, position: int) -> bool:
     """Whether the child says (authorityKeyIdentifier) that exactly this issuer's key signed it."""
-    wanted = rules.look_at(child, 0).find(x509.AuthorityKeyIdentifier)
-    present = rules.look_at(issuer, 0).find(x509.SubjectKeyIdentifier)
+    wanted = rules.look_at(child, position).find(x509.AuthorityKeyIdentifier)
+    present = rules.look_at(issuer, position + 1).find(x509.SubjectKeyIdentifier)
     return wanted is not None and present is not None and wanted.value.key_identifier == present.value.digest
 
 

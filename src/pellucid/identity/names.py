@@ -138,7 +138,8 @@ class NamePatterns:
         written = tuple(dns_names)
         lowered = [name.lower() for name in written]
         self._addresses = frozenset(addresses)
-        self._exact = frozenset(name for name in lowered if _is_host_name(name))
+        # What is no host name here equals no parsed one, so it needs no sorting out.
+        self._exact = frozenset(lowered)
         self._parents = frozenset(
             name[2:] for name in lowered if name.startswith("*.") and _is_host_name(name[2:])
         )

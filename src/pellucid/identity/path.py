@@ -98,9 +98,7 @@ class _Search:
     def extend(
         self, path: tuple[x509.Certificate, ...], *, outside: bool
     ) -> tuple[x509.Certificate, ...] | None:
-        """``path`` continued to a root; ``outside``: whether a certificate above the leaf has a key outside
-        pyca's.
-        """
+        """``path`` continued to a root. ``outside``: an issuer in it has a key outside pyca's set."""
         child = path[-1]
         below = len(path) - 1
         if below > MAX_INTERMEDIATES:

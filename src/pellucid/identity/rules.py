@@ -19,7 +19,7 @@ from cryptography.x509.oid import (
     SignatureAlgorithmOID,
 )
 
-from pellucid.crypto.signatures import check_rsa_size
+from pellucid.crypto.signatures import RSA_MAXIMUM_BITS, check_rsa_size
 from pellucid.errors import CertificateRejected, Reason
 from pellucid.identity.der import UNDECODABLE
 from pellucid.identity.names import NamePatterns, ServerName, patterns_of
@@ -224,6 +224,15 @@ def check_key(certificate: x509.Certificate, position: int) -> PublicKey:
     kind = type(key).__name__.removesuffix("PublicKey")
     fault = f"has a {kind} key, which makes no TLS signature"
     refuse(certificate, position, Reason.UNSUPPORTED_CERTIFICATE, fault)
+
+
+def is_too_costly(certificate: x509.Certificate) -> bool:
+    """Whether checking a signature by this RSA key takes longer than a peer may make us work."""
+    try:
+        key = certificate.public_key()
+    except UNDECODABLE:
+        return False
+    return isinstance(key, rsa.RSAPublicKey) and key.key_size > RSA_MAXIMUM_BITS
 
 
 def check_signature_algorithm(certificate: x509.Certificate, position: int) -> None:

@@ -36,6 +36,7 @@ class _Roots(NamedTuple):
     certificates: tuple[x509.Certificate, ...]
     skipped: int
     by_subject: dict[bytes, tuple[x509.Certificate, ...]]
+    subjects: tuple[bytes, ...]
     server_policy: PolicyBuilder | None
     client_policy: PolicyBuilder | None
     outside_pyca: bool
@@ -119,7 +120,7 @@ class TrustStore:
     @property
     def subjects(self) -> tuple[bytes, ...]:
         """The DER names of the trusted certificates, for certificate_authorities (RFC 9846 4.3.4)."""
-        return tuple(self._ready().by_subject)
+        return self._ready().subjects
 
     @property
     def outside_pyca(self) -> bool:
@@ -168,6 +169,7 @@ def _arrange(certificates: Iterable[x509.Certificate], skipped: int) -> _Roots:
         unique,
         skipped,
         {subject: tuple(group) for subject, group in by_subject.items()},
+        tuple(by_subject),
         policy_for(store, Purpose.SERVER) if store else None,
         policy_for(store, Purpose.CLIENT) if store else None,
         any(certificate.public_key_algorithm_oid in OUTSIDE_PYCA_OIDS for certificate in unique),

@@ -160,7 +160,10 @@ def _parse(chain: Sequence[bytes], max_chain_length: int) -> tuple[x509.Certific
 
 
 def _bound_signature_cost(intermediates: Sequence[x509.Certificate]) -> None:
-    """Keys in the peer's chain are the peer's choice, and pyca bounds RSA keys from below only."""
+    """Keys in the peer's chain are the peer's choice, and pyca bounds RSA keys from below only.
+
+    Whether a certificate that nobody needs has a weak key does not matter, so that is not asked here.
+    """
     for position, certificate in enumerate(intermediates, 1):
-        if certificate.public_key_algorithm_oid in rules.RSA_OIDS:
+        if certificate.public_key_algorithm_oid in rules.RSA_OIDS and rules.is_too_costly(certificate):
             rules.check_key(certificate, position)

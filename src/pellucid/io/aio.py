@@ -104,7 +104,7 @@ async def open_connection(
         raise Misuse(Reason.BAD_SERVER_NAME, "server_name: say who the server must be, if not by host")
     loop = asyncio.get_running_loop()
     engine = ClientConnection(config or ClientConfig(), name)
-    address: Any = (host, port)  # both None where ``options`` has a socket
+    address: Any = (host, port)  # both None where ``options`` brings a socket
     reader = TLSStreamReader(limit=limit, loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
     ready: asyncio.Future[None] = loop.create_future()
@@ -183,7 +183,7 @@ async def start_server(
         server_side=True,
         gate=None if max_handshakes is None else HandshakeGate(max_handshakes),
     )
-    address: Any = (host, port)  # both None where ``options`` has a socket
+    address: Any = (host, port)  # both None where ``options`` brings a socket
     return await loop.create_server(partial(TLSProtocol, endpoint), *address, **options)
 
 

@@ -128,6 +128,9 @@ class TLSProtocol(asyncio.BufferedProtocol):
         was, self.state = self.state, State.CLOSED
         self._leave_gate()
         error = self._error or exc
+        if error is None and was is State.OPEN and not self.pump.peer_closed:
+            # such as Server.close_clients(): nobody may take that for the peer's end
+            error = ConnectionAbortedError("TCP was closed under the TLS connection")
         if self.app is not None:
             self.app.connection_lost(error)
         elif error is not None or was is not State.WAITING:

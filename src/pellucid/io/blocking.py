@@ -51,7 +51,7 @@ def listen(
     backlog: int = 128,
     timeout: float | None = 10.0,
 ) -> TLSListener:
-    """Listen for TLS connections on the first address of ``host`` (None: all of IPv4), port 0 for a free one.
+    """Listen for TLS connections on the first address of ``host`` (None: any), ``port`` 0 for a free one.
 
     ``timeout`` (seconds) bounds each handshake and is the first timeout of each accepted socket.
     """

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 
 from pellucid.io.waiting import Deadline
 
-# RFC 8305 8: "Connection Attempt Delay ... recommended to be 250 milliseconds"
+# What RFC 8305 5 recommends.
 ATTEMPT_DELAY_SECONDS = 0.25
 
 # connect() in progress; Windows says EWOULDBLOCK

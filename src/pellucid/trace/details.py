@@ -113,11 +113,20 @@ def _choice(event: ChoiceEvent) -> list[Detail]:
     return rows
 
 
+# By whether it is right, and whether it is a ticket: those may come too late without any fault.
+_VERDICTS = {
+    (True, False): "as it must be",
+    (True, True): "taken",
+    (False, False): "WRONG",
+    (False, True): "not taken",
+}
+
+
 def _check(event: CheckEvent) -> list[Detail]:
     level = 1 if event.ok else 0
     rows = []
     if event.what not in GREAT_CHECKS or not event.ok:
-        rows.append(Detail(_title(event), "as it must be" if event.ok else "WRONG", ok=event.ok))
+        rows.append(Detail(_title(event), _VERDICTS[event.ok, event.what == "ticket"], ok=event.ok))
     if event.expected == event.found:
         return [*rows, Detail("both", event.found, note="expected and found", level=level, ok=event.ok)]
     return [

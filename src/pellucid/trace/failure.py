@@ -137,7 +137,9 @@ def _observed(error: TLSError, own: Sequence[Event], side: str) -> str:
     sentences = [_sentence(error.detail or error.reason.replace("_", " "))]
     for event in own:
         if isinstance(event, ChoiceEvent) and event.what == "client_certificate" and not event.chosen:
-            sentences.append(f"Of {len(event.ours) or 'no'} certificates that the {side} has, none was shown.")
+            sentences.append(
+                f"Of {len(event.ours) or 'no'} certificates that the {side} has, none was shown."
+            )
         elif isinstance(event, ChoiceEvent) and not event.chosen and event.what not in OPTIONAL_CHOICES:
             theirs = "client" if side == "server" else "server"
             sentences.append(

@@ -119,7 +119,7 @@ class TraceView:
 
     def __init__(self, trace: Trace, side: Side) -> None:
         self.trace = trace
-        self.side = side
+        self.side: Side = side
         self._add = trace.events.append
 
     def __repr__(self) -> str:

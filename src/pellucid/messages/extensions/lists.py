@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, NoReturn, Self, TypeVar
 
 from pellucid.codes import ExtensionType, name_of
 from pellucid.errors import BadMessage, PeerMisbehaved, Reason
@@ -37,6 +37,8 @@ class UnknownExtension(Wire):
 
     extension_data: Annotated[bytes, rest("extension_data.length")]
 
+
+_decode_unknown = UnknownExtension.codec.decode
 
 Body = TypeVar("Body", bound=ExtensionBody)
 
@@ -90,18 +92,12 @@ class ExtensionList(Codec):
 
     def _split(self, data: bytes, position: int, end: int) -> tuple[list[tuple[int, int, int]], int]:
         """(type, start, stop) of each extension, and the position behind the list."""
-        position, stop = self.span(data, position, end)
+        position, behind = self.span(data, position, end)
         found = []
-        while position < stop:
-            if position + 4 > stop:
-                raise BadMessage("the list of extensions ends inside an extension", offset=position)
-            start = position + 4
-            behind = start + (data[position + 2] << 8 | data[position + 3])
-            if behind > stop:
-                raise BadMessage("an extension is longer than its list", offset=position)
-            found.append((data[position] << 8 | data[position + 1], start, behind))
-            position = behind
-        return found, stop
+        while position < behind:
+            code, start, position = _header(data, position, behind)
+            found.append((code, start, position))
+        return found, behind
 
     def _context(self, found: Iterable[tuple[int, int, int]]) -> Context:
         if self.unless is None:
@@ -112,25 +108,25 @@ class ExtensionList(Codec):
     def _decode(self, data: bytes, position: int, end: int) -> tuple[Extensions, int]:
         if self.optional and position == end:
             return Extensions(), end
-        found, behind = self._split(data, position, end)
-        context = self._context(found)
+        start, behind = self.span(data, position, end)
+        if start == behind:
+            return Extensions(), behind
+        context = self.context
+        if self.unless is not None:
+            context = self._context(self._split(data, position, end)[0])
         decoders = self.decoders[context]
         extensions = Extensions()
-        for code, start, stop in found:
-            decode = decoders.get(code, UnknownExtension.codec.decode)
-            if decode is None:
-                raise PeerMisbehaved(
-                    Reason.FORBIDDEN_EXTENSION,
-                    f"{name_of(code, ExtensionType)} must not stand in a {context}",
-                )
+        while start < behind:
+            code, start, stop = _header(data, start, behind)
+            decode = decoders.get(code, _decode_unknown)
+            if decode is None or code in extensions:
+                _refuse(code, context, twice=code in extensions)
             body, position = decode(data, start, stop)
             if position != stop:
-                raise BadMessage(
-                    f"{name_of(code, ExtensionType)} has {stop - position} bytes too many", offset=position
-                )
+                name = name_of(code, ExtensionType)
+                raise BadMessage(f"{name} has {stop - position} bytes too many", offset=position)
             extensions[code] = body
-        if len(extensions) != len(found):
-            raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, f"an extension stands twice in a {context}")
+            start = stop
         return extensions, behind
 
     def _encode(self, extensions: Extensions) -> bytes:
@@ -173,6 +169,25 @@ class ExtensionList(Codec):
 
     def declare(self, name: str) -> str:
         return f"Extension {name}{bounds(self.low, 0xFFFF)};"
+
+
+def _header(data: bytes, position: int, end: int) -> tuple[int, int, int]:
+    """extension_type, and where extension_data starts and stops."""
+    start = position + 4
+    if start > end:
+        raise BadMessage("the list of extensions ends inside an extension", offset=position)
+    stop = start + (data[position + 2] << 8 | data[position + 3])
+    if stop > end:
+        raise BadMessage("an extension is longer than its list", offset=position)
+    return data[position] << 8 | data[position + 1], start, stop
+
+
+def _refuse(code: int, context: Context, *, twice: bool) -> NoReturn:
+    name = name_of(code, ExtensionType)
+    if twice:
+        # RFC 9846 4.3: "There MUST NOT be more than one extension of the same type in a given extension block."
+        raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, f"{name} stands twice in a {context}")
+    raise PeerMisbehaved(Reason.FORBIDDEN_EXTENSION, f"{name} must not stand in a {context}")
 
 
 def _decoders(table: Table, context: Context) -> Decoders:

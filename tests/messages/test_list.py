@@ -1,0 +1,247 @@
+"""All messages and all that stands in them: round trips, truncations, trailing bytes, descriptions."""
+
+from __future__ import annotations
+
+import pytest
+from fieldtrees import assert_exact, assert_within, walk
+from samples import BODIES, MESSAGES, PARTS, name_of_sample, wire_classes, with_header
+
+from pellucid.codes import HandshakeType
+from pellucid.errors import BadMessage, PeerMisbehaved, Reason
+from pellucid.messages import (
+    HEADER_LENGTH,
+    ClientHello,
+    Finished,
+    HandshakeMessage,
+    ServerHello,
+    decode_handshake,
+    describe,
+    message_name,
+)
+from pellucid.messages import extensions as ext
+from pellucid.messages.reading import TLS13_MESSAGES
+from pellucid.wire import Rest, Wire
+
+every_message = pytest.mark.parametrize("message", MESSAGES, ids=name_of_sample)
+every_part = pytest.mark.parametrize("part", BODIES + PARTS, ids=name_of_sample)
+
+#: Their end is where the message ends: only the key schedule, or nobody, knows how long they must be.
+OPEN_ENDED = {Finished, ext.CertificateStatusRequest, ext.Padding, ext.SessionTicket, ext.UnknownExtension}
+
+
+def test_the_list_is_complete() -> None:
+    assert {type(sample) for sample in [*MESSAGES, *BODIES, *PARTS]} == set(wire_classes())
+
+
+def test_what_is_listed_as_open_ended_is_what_has_no_length_of_its_own() -> None:
+    with_rest = {cls for cls in wire_classes() if any(isinstance(c, Rest) for _, c in cls.codec.members)}
+    assert with_rest == OPEN_ENDED
+
+
+def test_every_body_stands_in_the_table() -> None:
+    in_table = {body for row in ext.TABLE.values() for body in row.values() if body is not None}
+    assert in_table == {type(body) for body in BODIES}
+
+
+def test_a_body_stands_in_the_row_of_its_type() -> None:
+    rows = {(body, code) for code, row in ext.TABLE.items() for body in row.values() if body is not None}
+    assert rows == {(body, body.extension_type) for body, _ in rows}
+
+
+# -- round trips
+
+
+@every_message
+def test_a_message_is_read_as_it_was_written(message: HandshakeMessage) -> None:
+    raw = message.encode()
+    assert raw[0] == message.msg_type
+    assert int.from_bytes(raw[1:HEADER_LENGTH], "big") == len(raw) - HEADER_LENGTH
+    decoded = decode_handshake(raw)
+    assert type(decoded) is type(message)
+    assert decoded == message
+    assert decoded.raw == raw
+    assert decoded.encode() == raw
+
+
+@every_part
+def test_a_part_is_read_as_it_was_written(part: Wire) -> None:
+    data = part.codec.encode(part)
+    assert part.codec.read(data) == part
+    assert part.codec.encode(part.codec.read(data)) == data
+
+
+@every_message
+def test_extensions_keep_their_order(message: HandshakeMessage) -> None:
+    before = getattr(message, "extensions", {})
+    assert list(getattr(decode_handshake(message.encode()), "extensions", {})) == list(before)
+
+
+@every_message
+def test_a_message_has_the_name_of_its_class(message: HandshakeMessage) -> None:
+    assert message_name(message.encode()) == type(message).__name__
+
+
+# -- truncations and trailing bytes
+
+
+def cuts_that_are_messages(message: HandshakeMessage) -> set[int]:
+    """Where a body may be cut so that what is left is a message nevertheless, and why."""
+    if isinstance(message, (ClientHello, ServerHello)):
+        # RFC 9846 4.2.2: hellos of old may end before the list of extensions.
+        length = len(message.codec.members[-1][1].encode(message.extensions))
+        return {len(message.encode()) - HEADER_LENGTH - length}
+    if isinstance(message, Finished):
+        return set(range(len(message.verify_data)))
+    return set()
+
+
+@every_message
+def test_a_message_cut_short_is_refused(message: HandshakeMessage) -> None:
+    body = message.encode()[HEADER_LENGTH:]
+    allowed = cuts_that_are_messages(message)
+    for stop in range(len(body)):
+        raw = with_header(message.msg_type, body[:stop])
+        if stop in allowed:
+            assert decode_handshake(raw).encode() == raw
+            continue
+        with pytest.raises((BadMessage, PeerMisbehaved)):
+            decode_handshake(raw)
+
+
+@every_message
+def test_a_message_shorter_than_its_header_says_is_refused(message: HandshakeMessage) -> None:
+    raw = message.encode()
+    for stop in range(len(raw)):
+        with pytest.raises(BadMessage):
+            decode_handshake(raw[:stop])
+
+
+@every_message
+def test_a_message_longer_than_its_header_says_is_refused(message: HandshakeMessage) -> None:
+    with pytest.raises(BadMessage):
+        decode_handshake(message.encode() + b"\x00")
+
+
+@every_message
+def test_a_trailing_byte_of_any_value_is_refused(message: HandshakeMessage) -> None:
+    if type(message) in OPEN_ENDED:
+        return
+    body = message.encode()[HEADER_LENGTH:]
+    for value in range(256):
+        with pytest.raises((BadMessage, PeerMisbehaved)):
+            decode_handshake(with_header(message.msg_type, body + bytes((value,))))
+
+
+@every_part
+def test_a_part_cut_short_is_refused(part: Wire) -> None:
+    data = part.codec.encode(part)
+    for stop in range(part.codec.minimum if type(part) in OPEN_ENDED else len(data)):
+        with pytest.raises(BadMessage) as caught:
+            part.codec.read(data[:stop])
+        assert caught.value.offset is not None
+        assert caught.value.offset <= stop
+
+
+@every_part
+def test_a_part_with_a_trailing_byte_is_refused(part: Wire) -> None:
+    if type(part) in OPEN_ENDED:
+        return
+    data = part.codec.encode(part)
+    for value in range(256):
+        with pytest.raises(BadMessage):
+            part.codec.read(data + bytes((value,)))
+
+
+# -- messages by their number
+
+
+def test_a_number_is_a_message_of_tls_1_3_or_is_refused() -> None:
+    for number in range(256):
+        if number in TLS13_MESSAGES:
+            assert TLS13_MESSAGES[number].msg_type == number
+            continue
+        with pytest.raises(PeerMisbehaved) as caught:
+            decode_handshake(with_header(number, b"\x00"))
+        assert caught.value.reason is Reason.UNEXPECTED_MESSAGE
+
+
+@pytest.mark.parametrize(
+    "msg_type", [HandshakeType.hello_request, HandshakeType.server_key_exchange, HandshakeType.message_hash]
+)
+def test_a_message_that_tls_1_3_does_not_have_is_named(msg_type: HandshakeType) -> None:
+    with pytest.raises(PeerMisbehaved, match=f"{msg_type} is no message of TLS 1.3"):
+        decode_handshake(with_header(msg_type, b""))
+
+
+# -- descriptions
+
+
+@every_message
+def test_a_description_names_every_byte_once(message: HandshakeMessage) -> None:
+    raw = message.encode()
+    msg_type, length, *fields = describe(raw)
+    assert (msg_type.offset, msg_type.length, length.offset, length.length) == (0, 1, 1, 3)
+    position = HEADER_LENGTH
+    for field, (name, codec) in zip(fields, message.codec.members, strict=True):
+        assert (field.name, field.offset) == (name, position)
+        assert_exact(field, codec)
+        position += field.length
+    assert position == len(raw)
+
+
+@every_message
+def test_a_description_gives_meanings_by_name(message: HandshakeMessage) -> None:
+    msg_type, length, *_ = describe(message.encode())
+    assert (msg_type.value, msg_type.meaning) == (str(int(message.msg_type)), type(message).__name__)
+    assert length.value == str(len(message.encode()) - HEADER_LENGTH)
+    assert all(isinstance(field.value, str) for field in walk(describe(message.encode())))
+
+
+@every_message
+def test_a_broken_message_is_described_as_far_as_it_is_there(message: HandshakeMessage) -> None:
+    raw = message.encode()
+    for stop in range(len(raw)):
+        assert_within(describe(raw[:stop]), 0, stop)
+
+
+@every_message
+def test_a_message_with_a_byte_too_many_is_described_as_not_readable(message: HandshakeMessage) -> None:
+    if type(message) in OPEN_ENDED:
+        return
+    raw = message.encode()
+    raw = with_header(raw[0], raw[HEADER_LENGTH:] + b"\x00")
+    *_, body = describe(raw)
+    assert (body.name, body.offset, body.length, body.meaning) == (
+        "body",
+        HEADER_LENGTH,
+        len(raw) - HEADER_LENGTH,
+        "not readable",
+    )
+
+
+def test_extensions_are_described_by_what_they_hold() -> None:
+    hello = next(message for message in MESSAGES if isinstance(message, ClientHello))
+    *_, extensions = describe(hello.encode())
+    by_name = {field.name: field for field in extensions.fields}
+    assert by_name["server_name"].fields[0].fields[0].fields[1].value == b"example.org".hex()
+    assert by_name["supported_groups"].meaning == "X25519MLKEM768, x25519, GREASE (0x3a3a)"
+    assert by_name["post_handshake_auth"].meaning == "empty"
+    assert by_name["GREASE (0x3a3a)"].meaning == "not read by pellucid"
+    assert extensions.value == f"{len(hello.extensions)} extensions"
+
+
+def test_an_extension_that_cannot_be_read_does_not_hide_the_others() -> None:
+    fine, broken = b"\x00\x31\x00\x00", b"\x00\x2b\x00\x03\x02\x03\x04" + b"\x00\x1c\x00\x01\x40"
+    extensions = fine + broken
+    raw = MESSAGES[1].encode()[HEADER_LENGTH:] + len(extensions).to_bytes(2, "big") + extensions
+    *_, described = describe(with_header(1, raw))
+    assert [(field.name, field.meaning) for field in described.fields] == [
+        ("post_handshake_auth", "empty"),
+        ("supported_versions", "TLSv1.3"),
+        ("record_size_limit", "not readable"),
+    ]
+
+
+def test_a_hello_without_extensions_is_described_as_one() -> None:
+    *_, extensions = describe(MESSAGES[1].encode())
+    assert (extensions.name, extensions.length, extensions.value) == ("extensions", 0, "absent")
