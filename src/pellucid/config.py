@@ -6,9 +6,11 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pellucid.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from pellucid.crypto.kdf import hash_digest
 from pellucid.errors import Misuse, Reason
 from pellucid.identity import Credential, TrustStore
 from pellucid.keys import KeyLog
@@ -142,7 +144,7 @@ class ClientConfig(Config):
                          signature_schemes and PKCS #1 v1.5 (sent as signature_algorithms_cert)
     send_certificate_authorities   tell the server whom we trust; off, since the list is long and
                          tells who we are
-    middlebox_compatibility        look like TLS 1.2 on the wire (RFC 9846 D.4); on, as browsers do
+    middlebox_compatibility        look like TLS 1.2 on the wire (RFC 9846 E.4); on, as browsers do
     """
 
     key_shares: Sequence[NamedGroup | str] | None = None
@@ -167,6 +169,13 @@ class ClientConfig(Config):
             share_groups=self._share_groups(),
             certificate_schemes=schemes,
         )
+
+    @cached_property
+    def session_scope(self) -> bytes:
+        """What a session of this client depends on: its roots and its credentials, in one hash."""
+        assert self.trust is not None
+        parts = [self.trust.fingerprint, *map(fingerprint, self.credentials)]
+        return hash_digest("sha256", b"".join(parts))
 
     def _share_groups(self) -> tuple[NamedGroup, ...]:
         groups = self.parameters.groups
@@ -218,6 +227,8 @@ class ServerConfig(Config):
     max_skipped_early_data_bytes: int = 4 * (2**14 + 256)
     #: ``psks`` as a function, None where there are none.
     find_psk: PskLookup | None = field(init=False, repr=False)
+    #: Of our certificates: a session is only resumed with one that we still have.
+    fingerprints: frozenset[bytes] = field(init=False, repr=False)
     #: ``tickets`` as keys, None where there are none.
     ticket_keys: TicketKeys | None = field(init=False, repr=False)
 
@@ -225,7 +236,8 @@ class ServerConfig(Config):
         super().__post_init__()
         lookup = self.psks if callable(self.psks) else _lookup(self.psks) if self.psks else None
         tickets = TicketKeys(self.entropy, self.clock) if self.tickets is True else self.tickets or None
-        self._set(find_psk=lookup, ticket_keys=tickets)
+        fingerprints = frozenset(fingerprint(credential) for credential in self.credentials)
+        self._set(find_psk=lookup, ticket_keys=tickets, fingerprints=fingerprints)
         if not self.credentials and lookup is None:
             raise Misuse(Reason.BAD_CONFIGURATION, "credentials: a server needs a certificate and its key")
         if self.client_authentication not in ("none", "optional", "required"):
@@ -242,6 +254,11 @@ class ServerConfig(Config):
                 raise Misuse(Reason.BAD_CONFIGURATION, "psks: a client with a PSK shows no certificate")
         if not 0 <= self.tickets_per_handshake <= 16:
             raise Misuse(Reason.BAD_CONFIGURATION, "tickets_per_handshake: 0 to 16")
+
+
+def fingerprint(credential: Credential) -> bytes:
+    """SHA-256 of the certificate."""
+    return hash_digest("sha256", credential.chain[0])
 
 
 def _lookup(psks: Iterable[ExternalPsk]) -> PskLookup:

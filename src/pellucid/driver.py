@@ -14,6 +14,7 @@ from pellucid.handshake.effects import Flow, Receive
 from pellucid.handshake.flow import AnyHandshake
 from pellucid.handshake.post import next_write_keys
 from pellucid.identity import Credential, VerifiedIdentity, verify_client, verify_server
+from pellucid.identity.der import UNDECODABLE
 from pellucid.identity.pem import parse_certificate
 from pellucid.keys import traffic_keys
 from pellucid.messages import message_class, message_name
@@ -209,12 +210,12 @@ class Driver:
 
     def _verify_identity(self, effect: fx.VerifyIdentity) -> VerifiedIdentity:
         config = self._hs.config
-        now = config.clock()
+        chain, trust, now, most = effect.chain, config.trust, config.clock(), config.max_chain_length
         try:
             if effect.whose == "server":
-                identity = verify_server(effect.chain, effect.server_name, config.trust, now)
+                identity = verify_server(chain, effect.server_name, trust, now, max_chain_length=most)
             else:
-                identity = verify_client(effect.chain, config.trust, now)
+                identity = verify_client(chain, trust, now, max_chain_length=most)
         except CertificateRejected as error:
             if self._trace:
                 path = _summaries(effect.chain, error.reason)
@@ -245,7 +246,8 @@ class Driver:
         return effect.credential.sign(effect.scheme, effect.content)
 
     def _find_session(self, effect: fx.FindSession) -> Session | None:
-        session: Session | None = self._hs.config.sessions.take(effect.server_name, self._hs.now())
+        config, now = self._hs.config, self._hs.now()
+        session: Session | None = config.sessions.take(effect.server_name, now, config.session_scope)
         return session
 
     def _store_session(self, effect: fx.StoreSession) -> None:
@@ -298,7 +300,7 @@ def _summaries(chain: tuple[bytes, ...], verdict: str) -> list[CertificateSummar
     for number, der in enumerate(chain, 1):
         try:
             found.append(summary_of(parse_certificate(der, f"certificate {number}"), verdict))
-        except Misuse:
+        except (Misuse, *UNDECODABLE):
             continue
     return found
 

@@ -18,7 +18,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Self
+
+import pytest
 
 DEADLINE_SECONDS = 30.0  # generous: CI may run on one slow core beside a browser
 STOP_SECONDS = 5.0
@@ -134,6 +137,11 @@ class PeerProcess:
         self._reader.join(STOP_SECONDS)
         return code
 
+    def kill(self) -> None:
+        """Ends it and its children at once: it says no goodbye."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def stop(self) -> None:
         """Ends it and its children: asks first, kills when that is not heard. May be called again."""
         self.end_input()
@@ -154,8 +162,13 @@ class PeerProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
+        # What a test fails with is often our own side's error: what the peer said belongs to it.
+        if isinstance(error, Exception | pytest.fail.Exception):
+            error.add_note(self._told(f"ended with {self._process.returncode}"))
 
 
 def run_peer(
@@ -183,6 +196,12 @@ def openssl_s_server(
     with PeerProcess(command, environment=environment, cwd=cwd) as peer:
         peer.port = int(peer.wait_for(r"^ACCEPT .*?:(\d+)$")[1])
         yield peer
+
+
+def openssl_s_client(port: int, *arguments: str | Path) -> PeerProcess:
+    """`openssl s_client` connecting to a loopback port; it goes on until its input ends."""
+    command = [program("openssl") or "openssl", "s_client", "-connect", f"127.0.0.1:{port}", *arguments]
+    return PeerProcess(command)
 
 
 @contextlib.contextmanager

@@ -75,9 +75,7 @@ def feed(connection: Connection, data: bytes, piece: int | None = None) -> list[
     return events
 
 
-def pump(
-    client: Connection, server: Connection, piece: int | None = None
-) -> tuple[list[Event], list[Event]]:
+def pump(client: Connection, server: Connection, piece: int | None = None) -> tuple[list[Event], list[Event]]:
     """Carry bytes both ways until both are silent; gives the client's and the server's events.
 
     ``piece``: bytes handed over at a time, all that there are by default.

@@ -147,7 +147,7 @@ class Replayed(Credential):
         return self.signature
 
 
-def identity_of(chain: tuple[bytes, ...], *_: object) -> VerifiedIdentity:
+def identity_of(chain: tuple[bytes, ...], *_: object, **__: object) -> VerifiedIdentity:
     """For ``verify_server`` and ``verify_client``: the RFC's certificates have no root, and small keys."""
     certificates = tuple(x509.load_der_x509_certificate(der) for der in chain)
     return VerifiedIdentity(certificates, certificates, certificates[0].public_key())  # type: ignore[arg-type]

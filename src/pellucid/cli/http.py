@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,19 @@ class Request:
     path: str
 
 
-def read_request(tls: TLSSocket) -> Request | None:
-    """The next request; None if the peer left without one, or what it sent is not HTTP or too long."""
+def read_request(tls: TLSSocket, seconds: float) -> Request | None:
+    """The next request, within ``seconds`` as a whole; None if the peer left without one.
+
+    What is not HTTP, or too long, is a request without a method. ``TimeoutError`` if it takes too long: a
+    peer that sends a byte now and then does not get more time by it.
+    """
     head = b""
+    deadline = time.monotonic() + seconds
     while b"\r\n\r\n" not in head:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request did not come in time")
+        tls.settimeout(left)
         piece = tls.recv(_MAX_HEAD_BYTES)
         head += piece
         if not piece or len(head) > _MAX_HEAD_BYTES:

@@ -41,10 +41,10 @@ class Storyteller:
 
     def line(self, text: Text | str = "") -> None:
         """One line, never wrapped nor cut by the terminal's width: whoever calls has wrapped it."""
-        text = Text(text) if isinstance(text, str) else text
+        shown = Text(text) if isinstance(text, str) else text
         if self.ascii:
-            text.plain = to_ascii(text.plain)
-        self.console.print(text, no_wrap=True, overflow="ignore", crop=False, highlight=False)
+            shown.plain = to_ascii(shown.plain)
+        self.console.print(shown, no_wrap=True, overflow="ignore", crop=False, highlight=False)
 
     def paragraph(
         self, text: str, style: str = "", indent: int = _INDENT, hanging: int | None = None
@@ -97,7 +97,8 @@ class Storyteller:
 
     def _title(self, step: Step) -> Text:
         lane = (_LANES if step.kind == "message" else _ACTORS)[step.side]
-        title = Text(f"{step.number:>3} ", "dim")
+        title = Text()
+        title.append(f"{step.number:>3} ", "dim")
         title.append(lane, _STYLES[step.side])
         title.append("  ")
         if not step.ok:

@@ -214,7 +214,7 @@ class Server:
         peer = _peer(tls)
         try:
             tls.handshake()
-            note = _answer(tls, trace)
+            note = _answer(tls, trace, self.wish.timeout_seconds)
             tls.close()
         except (TLSError, OSError) as failed:
             error = failed
@@ -301,16 +301,17 @@ def _peer(tls: TLSSocket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _answer(tls: TLSSocket, trace: Trace) -> str:
+def _answer(tls: TLSSocket, trace: Trace, seconds: float) -> str:
     """Read one request and answer it with the page; what to say of it. A visitor may leave without a word."""
     from pellucid.cli.http import read_request, response
 
     try:
-        request = read_request(tls)
+        request = read_request(tls, seconds)
     except TimeoutError:
         return "none came in time"
     if request is None:
         return "none: the client left again"
+    tls.settimeout(seconds)
     tls.sendall(response(request, _page(tls, trace)))
     return f"{request.method} {request.path}" if request.method else "not HTTP"
 

@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Literal
 
 from pellucid.codes import ExtensionType, SignatureScheme, name_of
-from pellucid.errors import CertificateRejected, PeerMisbehaved, Reason
+from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.handshake.effects import Flow
 from pellucid.handshake.flow import (
     AnyHandshake,
@@ -32,7 +32,7 @@ def receive_certificate(
     ``asked`` is the extensions of the message that asked for the certificate: an answer may only be to
     one of them.
     """
-    chain = _check_certificate(hs, certificate, whose, asked)
+    chain = _check_certificate(certificate, whose, asked)
     identity = yield from verify_identity(chain, whose, server_name)
     transcript_hash = hs.transcript.digest()
     certificate_verify = yield from receive(hs, "WAIT_CV", CertificateVerify)
@@ -40,20 +40,13 @@ def receive_certificate(
     return ByCertificate(chain, identity, signature)
 
 
-def _check_certificate(
-    hs: AnyHandshake, certificate: Certificate, whose: str, asked: Extensions
-) -> tuple[bytes, ...]:
+def _check_certificate(certificate: Certificate, whose: str, asked: Extensions) -> tuple[bytes, ...]:
     # RFC 9846 4.5.1: for a server "this field SHALL be zero length", and ours was when we asked a client.
     if certificate.certificate_request_context:
         raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, "the Certificate has a context that nobody asked for")
     entries = certificate.certificate_list
     if not entries:
         raise PeerMisbehaved(Reason.EMPTY_CERTIFICATE, f"the {whose} sent no certificate")
-    if len(entries) > hs.config.max_chain_length:
-        raise CertificateRejected(
-            Reason.CERTIFICATE_CHAIN_TOO_LONG,
-            f"the {whose} sent {len(entries)} certificates; max_chain_length is {hs.config.max_chain_length}",
-        )
     for entry in entries:
         for code in entry.extensions:
             if code not in asked:

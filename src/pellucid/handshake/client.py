@@ -43,7 +43,7 @@ def client(hs: ClientHandshake, server_name: ServerName | None) -> Flow[Connecte
     hs.suite = suite
     hs.transcript.add(answer.raw)
     if offer.hello.legacy_session_id and retried is None:
-        # RFC 9846 D.4: once, "immediately before its second flight"
+        # RFC 9846 E.4: once, "immediately before its second flight"
         yield SendChangeCipherSpec()
     return (yield from client13(hs, offer, answer))
 

@@ -37,7 +37,7 @@ class Send:
 
 @dataclass(slots=True)
 class SendChangeCipherSpec:
-    """Queue the record that makes TLS 1.3 look like 1.2 to a middlebox (RFC 9846 D.4)."""
+    """Queue the record that makes TLS 1.3 look like 1.2 to a middlebox (RFC 9846 E.4)."""
 
 
 @dataclass(slots=True)

@@ -55,7 +55,7 @@ def make_offer(hs: ClientHandshake, server_name: Name | None) -> Flow[Offer]:
     hello = ClientHello(
         legacy_version=ProtocolVersion.TLSv1_2,
         random=hs.client_random,
-        # RFC 9846 D.4: in compatibility mode the session ID is never empty, so that the handshake looks
+        # RFC 9846 E.4: in compatibility mode the session ID is never empty, so that the handshake looks
         # like a resumption of TLS 1.2.
         legacy_session_id=hs.entropy(32) if hs.config.middlebox_compatibility else b"",
         cipher_suites=list(hs.config.parameters.cipher_suites),

@@ -10,6 +10,9 @@ from pellucid.keys import next_traffic_secret, resumption_psk
 from pellucid.messages import Extensions, KeyUpdate, NewSessionTicket
 from pellucid.sessions import Session, TicketState
 
+#: A ticket holds the client's chain and travels in a ClientHello, which peers bound to 64 KiB or less.
+MAX_TICKET_CHAIN_BYTES = 2**15
+
 #: RFC 9846 4.7.3: sending implementations "MUST NOT allow the epoch [...] to exceed 2^48-1".
 MAX_EPOCH = 2**48 - 1
 
@@ -26,13 +29,19 @@ def client_post_handshake(hs: ClientHandshake, connected: Connected) -> Flow[Non
 
 def server_post_handshake(hs: ServerHandshake, connected: Connected) -> Flow[None]:
     """Tickets first, then what a client may send."""
-    if hs.config.ticket_keys is not None and not connected.negotiated.psk_identity:
+    if hs.config.ticket_keys is not None and _may_resume(connected):
         secret = hs.schedule.resumption_secret(hs.resumption_hash)
         for number in range(hs.config.tickets_per_handshake):
             yield from _send_ticket(hs, connected, secret, number)
     while True:
         message = yield from receive(hs, "CONNECTED", KeyUpdate, hashed=False)
         yield from receive_key_update(hs, message)
+
+
+def _may_resume(connected: Connected) -> bool:
+    # A client that has an external PSK needs no ticket; a chain that fills one is not worth a resumption.
+    chain_bytes = sum(map(len, connected.negotiated.peer_chain))
+    return connected.negotiated.psk_identity is None and chain_bytes <= MAX_TICKET_CHAIN_BYTES
 
 
 def _receive_ticket(hs: ClientHandshake, connected: Connected, message: NewSessionTicket) -> Flow[None]:
@@ -53,6 +62,7 @@ def _receive_ticket(hs: ClientHandshake, connected: Connected, message: NewSessi
         server_name=negotiated.server_name,
         alpn=negotiated.alpn,
         peer_chain=negotiated.peer_chain,
+        scope=hs.config.session_scope,
     )
     yield StoreSession(session)
     yield Emit(SessionReceived(session))
@@ -75,6 +85,7 @@ def _send_ticket(hs: ServerHandshake, connected: Connected, secret: bytes, numbe
             server_name=negotiated.server_name,
             alpn=negotiated.alpn,
             client_chain=negotiated.peer_chain,
+            server_identity=connected.server_identity,
             authenticated_at=connected.authenticated_at or hs.now(),
         )
     )

@@ -58,8 +58,10 @@ class Connected:
     peer: ByCertificate | ByPsk | Anonymous
     finished: FinishedVerified
     negotiated: Negotiated
-    #: POSIX seconds of the handshake with certificates that this one resumes; 0 where it is one itself.
+    #: Server: POSIX seconds of the handshake with certificates that this one resumes, 0 where it is one
+    #: itself; and the fingerprint of the certificate that we showed in it.
     authenticated_at: float = 0.0
+    server_identity: bytes = b""
 
 
 def certificate_verify_content(whose: str, transcript_hash: bytes) -> bytes:

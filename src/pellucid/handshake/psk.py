@@ -29,6 +29,7 @@ class SelectedPsk:
     schedule: KeySchedule
     resumes: bool
     authenticated_at: float = 0.0
+    server_identity: bytes = b""
     client_chain: tuple[bytes, ...] = ()
     client_identity: VerifiedIdentity | None = None
 
@@ -90,6 +91,8 @@ def _look_up(
         return "no suite has the session's hash"
     if state.server_name != request.server_name:
         return "the session was with another server name"
+    if state.server_identity not in hs.config.fingerprints:
+        return "the session was with a certificate that we no longer have"
     if bool(state.client_chain) > (hs.config.client_authentication != "none"):
         return "the session has a client certificate, and none is asked for"
     if not state.client_chain and hs.config.client_authentication == "required":
@@ -108,6 +111,7 @@ def _look_up(
         schedule,
         resumes=True,
         authenticated_at=state.authenticated_at,
+        server_identity=state.server_identity,
         client_chain=state.client_chain,
         client_identity=client,
     )

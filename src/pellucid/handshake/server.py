@@ -5,7 +5,7 @@ ClientHello            -------->
 
 from pellucid.codes import ProtocolVersion, name_of
 from pellucid.errors import PeerIncompatible, Reason
-from pellucid.handshake.choose import choose_version
+from pellucid.handshake.choose import choose_version, names
 from pellucid.handshake.effects import Flow
 from pellucid.handshake.flow import ServerHandshake, receive
 from pellucid.handshake.proofs import Connected
@@ -29,9 +29,11 @@ def server(hs: ServerHandshake) -> Flow[Connected]:
 
 
 def choose_version_error(hs: ServerHandshake, label: str) -> None:
-    ours = ", ".join(str(protocol) for protocol in hs.config.parameters.protocols)
+    ours = names(hs.config.parameters.protocols, ProtocolVersion)
     if hs.trace:
         hs.trace.choice(
-            what="version", ours=[ours], theirs=[label], chosen="", rule="the highest version that both have"
+            what="version", ours=ours, theirs=[label], chosen="", rule="the highest version that both have"
         )
-    raise PeerIncompatible(Reason.NO_SHARED_VERSION, f"the client speaks {label} at most; we accept {ours}")
+    raise PeerIncompatible(
+        Reason.NO_SHARED_VERSION, f"the client speaks {label} at most; we accept {', '.join(ours)}"
+    )

@@ -18,8 +18,9 @@ ClientHello            -------->
 from dataclasses import dataclass
 
 from pellucid.codes import NamedGroup, ProtocolVersion, SignatureScheme
+from pellucid.config import fingerprint
 from pellucid.crypto.groups import respond
-from pellucid.errors import PeerIncompatible, Reason
+from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
 from pellucid.handshake.authenticate import receive_certificate, send_certificate
 from pellucid.handshake.choose import choose_alpn, choose_cipher_suite, choose_group
 from pellucid.handshake.client_hello import Request, check_client_hello, check_second_hello
@@ -106,8 +107,11 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     yield hs.install_keys("read", "application", client_application)
     hs.read_secret, hs.write_secret = client_application, server_application
     hs.resumption_hash = hs.transcript.digest()
-    authenticated_at = psk.authenticated_at if psk else 0.0
-    return Connected(peer, verified, _negotiated(hs, request, answer, peer), authenticated_at)
+    negotiated = _negotiated(hs, request, answer, peer)
+    if psk is not None:
+        return Connected(peer, verified, negotiated, psk.authenticated_at, psk.server_identity)
+    assert credential is not None
+    return Connected(peer, verified, negotiated, server_identity=fingerprint(credential[0]))
 
 
 def _retry(
@@ -176,7 +180,7 @@ def _send_server_hello(hs: ServerHandshake, request: Request, answer: Answer) ->
         ),
     )
     if session_id and not answer.retried:
-        # RFC 9846 D.4: "immediately after its first handshake message"
+        # RFC 9846 E.4: "immediately after its first handshake message"
         yield SendChangeCipherSpec()
     schedule = hs.schedule = answer.psk.schedule if answer.psk else KeySchedule(hs.suite, hs.trace)
     if answer.psk is None:
@@ -203,6 +207,13 @@ def _choose_credential(hs: ServerHandshake, request: Request) -> Flow[tuple[Cred
         raise PeerIncompatible(
             Reason.NO_SUITABLE_CERTIFICATE,
             "the client offers no PSK that we know, and we have no certificate",
+        )
+    if not request.schemes:
+        # RFC 9846 4.3.3: "If a server is authenticating via a certificate and the client has not sent a
+        # "signature_algorithms" extension, then the server MUST abort the handshake with a
+        # "missing_extension" alert". Only a client that offers PSKs comes here without.
+        raise PeerMisbehaved(
+            Reason.MISSING_EXTENSION, "no PSK of the client's is usable, and it has no signature_algorithms"
         )
     selected = yield from select_credential(
         name, request.schemes, tuple(authorities.authorities) if authorities else ()

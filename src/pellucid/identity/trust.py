@@ -1,6 +1,7 @@
 """Which roots we trust: parsed once, kept ready for the verifier."""
 
 import functools
+import hashlib
 import importlib
 import importlib.util
 import os
@@ -121,6 +122,14 @@ class TrustStore:
     def subjects(self) -> tuple[bytes, ...]:
         """The DER names of the trusted certificates, for certificate_authorities (RFC 9846 4.3.4)."""
         return self._ready().subjects
+
+    @property
+    def fingerprint(self) -> bytes:
+        """SHA-256 over the trusted certificates: two stores that trust the same have the same."""
+        digest = hashlib.sha256()
+        for one in sorted(certificate.public_bytes(Encoding.DER) for certificate in self.certificates):
+            digest.update(len(one).to_bytes(4, "big") + one)
+        return digest.digest()
 
     @property
     def outside_pyca(self) -> bool:

@@ -34,6 +34,8 @@ class Session:
     alpn               the application protocol of the first connection
     peer_chain         the server's certificates (DER): a resumed connection shows none
     max_early_data     bytes of 0-RTT data that the ticket allows; 0: none
+    scope              whom the client trusted and who it was: a session is for configurations that
+                       agree in both, since a resumed handshake verifies neither again
     """
 
     protocol: ProtocolVersion
@@ -48,6 +50,7 @@ class Session:
     alpn: str | None = None
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
     max_early_data: int = 0
+    scope: bytes = field(default=b"", repr=False)
 
     def age_milliseconds(self, now: float) -> int:
         """The time since the ticket came (RFC 9846 4.3.11.1). ``now``: POSIX seconds."""

@@ -22,13 +22,14 @@ class SessionStore:
         self._capacity = capacity
         self._lock = threading.Lock()
         self._count = 0
-        self._by_name: OrderedDict[str | None, deque[Session]] = OrderedDict()
+        self._by_name: OrderedDict[tuple[str | None, bytes], deque[Session]] = OrderedDict()
 
     def put(self, session: Session) -> None:
         """Keeps a session. The oldest of its name goes when there are more than ``PER_NAME``."""
         with self._lock:
-            kept = self._by_name.setdefault(session.server_name, deque())
-            self._by_name.move_to_end(session.server_name)
+            key = session.server_name, session.scope
+            kept = self._by_name.setdefault(key, deque())
+            self._by_name.move_to_end(key)
             kept.append(session)
             self._count += 1
             if len(kept) > PER_NAME:
@@ -38,10 +39,13 @@ class SessionStore:
                 _, forgotten = self._by_name.popitem(last=False)
                 self._count -= len(forgotten)
 
-    def take(self, server_name: str | None, now: float) -> Session | None:
-        """Takes out the newest session of this name not expired at ``now`` (POSIX seconds); None if none."""
+    def take(self, server_name: str | None, now: float, scope: bytes = b"") -> Session | None:
+        """Takes out the newest session of this name and ``Session.scope`` that has not expired at ``now``
+        (POSIX seconds); None if there is none.
+        """
         with self._lock:
-            kept = self._by_name.get(server_name)
+            key = server_name, scope
+            kept = self._by_name.get(key)
             found: Session | None = None
             while kept and found is None:
                 session = kept.pop()
@@ -49,7 +53,7 @@ class SessionStore:
                 if not session.expired(now):
                     found = session
             if kept is not None and not kept:
-                del self._by_name[server_name]
+                del self._by_name[key]
             return found
 
     def clear(self) -> None:

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pellucid.codes import AlertDescription
+from pellucid.trace import Trace
+from pellucid.trace.explanations import event_id, explain, explanation, explanations
+
+MESSAGES = [
+    "ClientHello",
+    "ServerHello",
+    "HelloRetryRequest",
+    "EncryptedExtensions",
+    "CertificateRequest",
+    "Certificate",
+    "CertificateVerify",
+    "Finished",
+    "NewSessionTicket",
+    "KeyUpdate",
+    "EndOfEarlyData",
+    "ChangeCipherSpec",
+]
+CHOICES = [
+    "version",
+    "cipher_suite",
+    "group",
+    "key_share",
+    "signature_scheme",
+    "certificate",
+    "client_certificate",
+    "alpn",
+    "psk",
+    "hello_retry_request",
+]
+CHECKS = [
+    "certificate_chain",
+    "certificate_verify",
+    "finished",
+    "psk_binder",
+    "session_id_echo",
+    "downgrade_sentinel",
+    "hello_retry_request",
+    "ticket",
+    "cookie",
+    "version",
+    "cipher_suite",
+    "group",
+    "alpn",
+    "compression_method",
+]
+SECRETS = [
+    "shared_secret",
+    "early_secret",
+    "binder_key",
+    "derived_early_secret",
+    "handshake_secret",
+    "client_handshake_traffic_secret",
+    "server_handshake_traffic_secret",
+    "derived_handshake_secret",
+    "main_secret",
+    "client_application_traffic_secret",
+    "server_application_traffic_secret",
+    "exporter_secret",
+    "resumption_secret",
+    "resumption_psk",
+    "finished_key",
+    "client_early_traffic_secret",
+    "early_exporter_secret",
+]
+STATES = [
+    "START",
+    "WAIT_SH",
+    "WAIT_EE",
+    "WAIT_CERT_CR",
+    "WAIT_CERT",
+    "WAIT_CV",
+    "WAIT_FINISHED",
+    "CONNECTED",
+    "RECVD_CH",
+    "NEGOTIATED",
+    "WAIT_EOED",
+    "WAIT_FLIGHT2",
+]
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        *(f"message:{name}" for name in MESSAGES),
+        *(f"choice:{name}" for name in CHOICES),
+        *(f"check:{name}" for name in CHECKS),
+        *(f"secret:{name}" for name in SECRETS),
+        *(f"state:{name}" for name in STATES),
+        *(f"alert:{alert}" for alert in AlertDescription),
+    ],
+)
+def test_what_tls_13_has_is_explained(identifier: str) -> None:
+    assert identifier in explanations()
+
+
+@pytest.mark.parametrize("identifier", sorted(explanations()))
+def test_an_explanation_is_a_sentence_or_a_few(identifier: str) -> None:
+    found = explanations()[identifier]
+    assert found.title
+    for text in filter(None, (found.text, found.textbook)):
+        assert re.fullmatch(r"[A-Z].*[.?]", text)
+        assert len(text) <= 220
+
+
+@pytest.mark.parametrize("identifier", sorted(i for i in explanations() if not i.startswith("again:")))
+def test_an_explanation_says_where_to_read_on(identifier: str) -> None:
+    assert re.match(r"(RFC \d+ [A-F\d]|RFC \d+$|draft-)", explanations()[identifier].rfc)
+
+
+def test_every_recorded_event_is_explained(told: Trace) -> None:
+    assert [event_id(event) for event in told.events if explain(event) is None] == []
+
+
+def test_a_precise_id_falls_back_to_the_general_one() -> None:
+    assert explanation("message:ServerHello:server") is explanations()["message:ServerHello"]
+
+
+def test_the_side_with_words_of_its_own_gets_them() -> None:
+    assert explanation("message:Finished:client") is not explanations()["message:Finished"]
+
+
+def test_what_nobody_wrote_about_has_no_explanation() -> None:
+    assert explanation("message:NoSuchMessage:client") is None
+
+
+def test_later_secrets_of_a_chain_are_explained_as_the_first() -> None:
+    trace = Trace()
+    trace.view("client").secret(
+        name="client_application_traffic_secret_12", formula="", value=b"x", used_for=""
+    )
+    assert explain(trace.events[0]) is explanations()["secret:client_application_traffic_secret"]

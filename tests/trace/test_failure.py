@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pellucid.alerts import ALERTS
+from pellucid.codes import AlertDescription
+from pellucid.errors import (
+    AlertReceived,
+    BadMessage,
+    CertificateRejected,
+    Misuse,
+    PeerIncompatible,
+    PeerMisbehaved,
+    Reason,
+    TLSError,
+)
+from pellucid.trace import Trace, TraceView
+from pellucid.trace.failure import CERTIFICATE_ALERTS, failure_of
+from pellucid.trace.texts import texts
+
+# The ids that programs may rely on.
+CATALOGUE = (
+    *("missing_intermediate", "unknown_root", "self_signed", "hostname_mismatch", "certificate_expired"),
+    *("no_subject_alternative_name", "certificate_not_yet_valid", "wrong_purpose", "weak_key"),
+    *("strict_profile_only", "no_shared_version", "no_shared_cipher_suite", "no_shared_group"),
+    *("no_shared_signature_scheme", "client_certificate_missing", "client_certificate_untrusted"),
+    *("alpn_mismatch", "unrecognized_name", "not_tls", "closed_after_client_hello", "certificate_revoked"),
+    *("reset_after_client_hello", "silent_after_client_hello", "stalled_mid_flight"),
+    *("key_does_not_match_certificate", "truncated"),
+)
+HEADER = bytes.fromhex("1603030000")
+
+
+def client_view(*received: str, on_the_wire: bool = True) -> TraceView:
+    """A client that sent its hello and received these messages."""
+    view = Trace().view("client")
+    view.message(direction="sent", name="ClientHello", raw=bytes(4), encrypted=False, epoch="plaintext")
+    if on_the_wire:
+        view.record(direction="sent", content_type=22, length=4, encrypted=False, header=HEADER)
+    for name in received:
+        view.message(direction="received", name=name, raw=bytes(4), encrypted=False, epoch="plaintext")
+    return view
+
+
+def failure_id(error: TLSError, view: TraceView) -> str:
+    return failure_of(error, view.trace.events, view.side).id
+
+
+@pytest.mark.parametrize("identifier", CATALOGUE)
+def test_the_catalogue_is_explained(identifier: str) -> None:
+    text = texts("failures.toml")[identifier]
+    assert text["inferred"]
+    assert text["rfc"]
+
+
+@pytest.mark.parametrize("identifier", sorted(texts("failures.toml")))
+def test_each_text_is_made_of_sentences(identifier: str) -> None:
+    entry = texts("failures.toml")[identifier]
+    assert set(entry) <= {"inferred", "possible", "fix", "confirm", "rfc"}
+    for key in ("inferred", "possible", "fix"):
+        assert re.fullmatch(r"([A-Z*].*\.)?", entry.get(key, ""))
+    assert set(re.findall(r"\{(\w+)\}", "".join(entry.values()))) <= {"host", "port"}
+
+
+@pytest.mark.parametrize("reason", list(ALERTS))
+def test_every_reason_comes_to_a_failure(reason: Reason) -> None:
+    failure = failure_of(PeerMisbehaved(reason, "this is what was seen"))
+    assert failure.observed.startswith("This is what was seen.")
+    assert failure.inferred
+    assert failure.rfc
+
+
+@pytest.mark.parametrize(
+    "error, blame",
+    [
+        (PeerMisbehaved(Reason.BAD_FINISHED), "peer"),
+        (BadMessage("too short"), "peer"),
+        (PeerIncompatible(Reason.NO_SHARED_GROUP), "both"),
+        (CertificateRejected(Reason.UNKNOWN_ROOT), "peer"),
+        (Misuse(Reason.BAD_CONFIGURATION), "us"),
+        (TLSError(Reason.TIMEOUT), "unknown"),
+    ],
+)
+def test_blame_is_that_of_the_error(error: TLSError, blame: str) -> None:
+    assert failure_of(error).blame == blame
+
+
+@pytest.mark.parametrize(
+    "description, identifier",
+    [
+        (AlertDescription.certificate_required, "client_certificate_missing"),
+        (AlertDescription.protocol_version, "no_shared_version"),
+        (AlertDescription.no_application_protocol, "alpn_mismatch"),
+        (AlertDescription.unrecognized_name, "unrecognized_name"),
+        (AlertDescription.handshake_failure, "handshake_failure"),
+        (AlertDescription.internal_error, "alert_received"),
+        (200, "alert_received"),
+    ],
+)
+def test_a_received_alert_is_the_peers_finding(description: int, identifier: str) -> None:
+    failure = failure_of(AlertReceived(description, "an alert came"))
+    assert (failure.id, failure.direction) == (identifier, "received")
+
+
+@pytest.mark.parametrize("description", sorted(CERTIFICATE_ALERTS - {AlertDescription.certificate_required}))
+def test_an_alert_about_a_certificate_is_about_ours_if_we_were_asked_for_one(description: int) -> None:
+    asked = client_view("ServerHello", "CertificateRequest")
+    assert failure_id(AlertReceived(description, ""), asked) == "client_certificate_untrusted"
+
+
+def test_an_alert_about_a_certificate_is_no_accusation_if_we_were_not_asked() -> None:
+    assert failure_id(AlertReceived(AlertDescription.unknown_ca, ""), client_view()) == "alert_received"
+
+
+def test_a_server_learns_that_its_certificate_was_refused() -> None:
+    view = Trace().view("server")
+    assert failure_id(AlertReceived(AlertDescription.unknown_ca, ""), view) == "our_certificate_refused"
+
+
+@pytest.mark.parametrize(
+    "reason, received, identifier",
+    [
+        (Reason.CLOSED_DURING_HANDSHAKE, [], "closed_after_client_hello"),
+        (Reason.CLOSED_DURING_HANDSHAKE, ["ServerHello"], "closed_during_handshake"),
+        (Reason.CONNECTION_FAILED, [], "reset_after_client_hello"),
+        (Reason.CONNECTION_FAILED, ["ServerHello"], "closed_during_handshake"),
+        (Reason.TIMEOUT, [], "silent_after_client_hello"),
+        (Reason.TIMEOUT, ["ServerHello"], "stalled_mid_flight"),
+        (Reason.NO_SHARED_APPLICATION_PROTOCOL, ["ServerHello"], "alpn_mismatch"),
+    ],
+)
+def test_what_had_come_makes_the_id_precise(reason: Reason, received: list[str], identifier: str) -> None:
+    assert failure_id(TLSError(reason), client_view(*received)) == identifier
+
+
+@pytest.mark.parametrize("reason", [Reason.CONNECTION_FAILED, Reason.TIMEOUT])
+def test_a_hello_that_never_left_is_not_to_blame(reason: Reason) -> None:
+    view = client_view(on_the_wire=False)
+    failure = failure_of(TLSError(reason, "no route"), view.trace.events, "client")
+    assert failure.id == reason
+    assert failure.observed == "No route."
+
+
+def test_the_alert_is_the_one_that_was_sent() -> None:
+    view = client_view("ServerHello")
+    view.alert(direction="sent", level="fatal", description="illegal_parameter")
+    failure = failure_of(PeerMisbehaved(Reason.BAD_SIGNATURE), view.trace.events, "client")
+    assert (failure.alert, failure.direction) == ("illegal_parameter", "sent")
+
+
+def test_an_alert_that_nobody_sent_is_not_claimed() -> None:
+    failure = failure_of(TLSError(Reason.TIMEOUT), client_view().trace.events, "client")
+    assert (failure.alert, failure.direction) == (None, None)
+
+
+def test_where_there_is_nothing_in_common_both_lists_are_evidence() -> None:
+    view = Trace().view("server")
+    view.choice(what="group", ours=("x25519", "secp256r1"), theirs=("x448",), chosen="", rule="")
+    failure = failure_of(PeerIncompatible(Reason.NO_SHARED_GROUP, "none"), view.trace.events, "server")
+    assert "the server has x25519, secp256r1; the client has x448" in failure.observed
+
+
+def test_the_step_before_the_failure_is_named() -> None:
+    failure = failure_of(
+        PeerMisbehaved(Reason.BAD_SIGNATURE, "wrong"),
+        client_view("CertificateVerify").trace.events,
+        "client",
+    )
+    assert failure.observed.endswith("The last message before was CertificateVerify, received by the client.")
+
+
+def test_the_other_sides_events_are_no_evidence_of_ours() -> None:
+    view = client_view()
+    view.trace.view("server").message(
+        direction="received", name="ClientHello", raw=bytes(4), encrypted=False, epoch="plaintext"
+    )
+    assert failure_id(TLSError(Reason.TIMEOUT), view) == "silent_after_client_hello"
+
+
+@pytest.mark.parametrize("detail", ["k.pem holds nothing", "x25519 share is short"])
+def test_names_are_not_capitalised(detail: str) -> None:
+    assert failure_of(TLSError(Reason.BAD_CERTIFICATE_FILE, detail)).observed == detail + "."
