@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pellucid.alerts import alert_for
-from pellucid.codes import AlertDescription, AlertLevel, ContentType, KeyUpdateRequest, name_of
+from pellucid.codes import AlertDescription, AlertLevel, ContentType, HandshakeType, KeyUpdateRequest, name_of
 from pellucid.config import ClientConfig, Config, ServerConfig
 from pellucid.driver import Driver
 from pellucid.errors import AlertReceived, BadMessage, Misuse, PeerMisbehaved, Reason, TLSError
@@ -217,7 +217,7 @@ class Connection:
         joiner.add(record.fragment)
         while (raw := joiner.next()) is not None:
             if self.negotiated is not None:
-                self._count_idle_message()
+                self._count_idle_message(raw)
             self._driver.deliver(raw, record.encrypted)
             if self.negotiated is None:
                 self._note_completion()
@@ -227,11 +227,12 @@ class Connection:
             if isinstance(event, HandshakeCompleted):
                 self.negotiated = event.negotiated
 
-    def _count_idle_message(self) -> None:
+    def _count_idle_message(self, raw: bytes) -> None:
         self._idle_messages += 1
         if self._idle_messages > MAX_IDLE_MESSAGES:
+            ticket = raw[0] == HandshakeType.new_session_ticket
             raise PeerMisbehaved(
-                Reason.TOO_MANY_KEY_UPDATES,
+                Reason.TOO_MANY_TICKETS if ticket else Reason.TOO_MANY_KEY_UPDATES,
                 f"{MAX_IDLE_MESSAGES} handshake messages came with no data between them",
             )
 

@@ -466,11 +466,13 @@ def test_early_data_under_a_ticket_of_another_server_is_skipped(
 ) -> None:
     session = tmp_path / "session"
     chain, key = pki.files()
-    identity = ["-cert", chain, "-key", key, "-cert_chain", pki.intermediate]
-    with openssl_s_server(*identity, "-rev", "-max_early_data", "16384") as other:
-        with s_client(pki, other.port, "-sess_out", session) as peer:
-            peer.send(b"hello\n")
-            peer.wait_for("olleh")
+    arguments = ["-cert", chain, "-key", key, "-cert_chain", pki.intermediate, "-max_early_data", "16384"]
+    with (
+        openssl_s_server(*arguments, "-rev") as other,
+        s_client(pki, other.port, "-sess_out", session) as peer,
+    ):
+        peer.send(b"hello\n")
+        peer.wait_for("olleh")
     with serving(pki.server(groups=groups), shout) as server:
         with s_client(pki, server.port, "-sess_in", session, "-early_data", early_data) as peer:
             output = converse(peer)
@@ -573,12 +575,14 @@ def test_bulk_from_it_arrives_whatever_the_size_of_its_records(pki: Pki, argumen
 
 @pytest.mark.parametrize("arguments", [[], ["-read_buf", "40000"]], ids=["", "read_buf"])
 def test_bulk_from_us_arrives(pki: Pki, arguments: list[str]) -> None:
-    with serving(pki.server(), lambda tls: tls.sendall(BULK)) as server:
-        with s_client(pki, server.port, "-quiet", *arguments) as peer:
-            server.result()
-            assert peer.wait() == 0
-            # verification results come first, on its standard error
-            assert peer.output.endswith(BULK.decode())
+    with (
+        serving(pki.server(), lambda tls: tls.sendall(BULK)) as server,
+        s_client(pki, server.port, "-quiet", *arguments) as peer,
+    ):
+        server.result()
+        assert peer.wait() == 0
+        # What it says of our certificates comes first, on its standard error.
+        assert peer.output.endswith(BULK.decode())
 
 
 # -- the end

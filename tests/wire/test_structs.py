@@ -116,7 +116,7 @@ def test_a_description_says_what_stands_where_and_what_it_means() -> None:
     assert (pairs.offset, pairs.length, pairs.value) == (7, 2 + 5 + 6, "2 items")
     assert pairs.fields[0] == Field(
         "pairs[0]", 9, 5, "Two", "x25519",
-        (Field("group", 9, 2, "0x001d", "x25519"), Field("key", 11, 3, "6b", "1 bytes")),
+        (Field("group", 9, 2, "0x001d", "x25519"), Field("key", 11, 3, "6b", "1 byte")),
     )  # fmt: skip
     assert pairs.fields[1].fields[0] == Field("group", 14, 2, "0x1a1a", "GREASE (0x1a1a)")
     assert empty == Field("opaque", 20, 1, "", "0 bytes")

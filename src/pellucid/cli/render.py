@@ -149,15 +149,7 @@ def _meant(field: Field, *, summary: bool) -> str:
     """A field's value and its meaning, which is left to the fields within where these are shown."""
     if field.fields and not summary:
         return field.value
-    meaning = _as_text(field) or field.meaning
+    meaning = field.meaning
     if not meaning or field.value.endswith((meaning, f"({meaning})")):
         return field.value
     return f"{field.value}  ({meaning})"
-
-
-def _as_text(field: Field) -> str:
-    """The text in a field of bytes that are text, such as a host name."""
-    if field.fields or len(field.value) < 4 or set(field.value) - set("0123456789abcdef"):
-        return ""
-    data = bytes.fromhex(field.value) if len(field.value) % 2 == 0 else b""
-    return f'"{data.decode("ascii")}"' if data and all(0x20 <= byte < 0x7F for byte in data) else ""

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from pellucid.codes import SignatureScheme
 from pellucid.identity.credentials import Credential, PrivateKey
 from pellucid.identity.lab_keys import derive, make_key
 from pellucid.identity.trust import TrustStore
@@ -41,6 +42,18 @@ _HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
 }
 
 
+class _RepeatableCredential(Credential):
+    """Signs the same with ECDSA each time (RFC 6979). RSA-PSS and ML-DSA keep their length, if not their bytes."""
+
+    __slots__ = ()
+
+    def sign(self, scheme: SignatureScheme, data: bytes) -> bytes:
+        if isinstance(self._key, ec.EllipticCurvePrivateKey) and scheme in self.schemes:
+            ecdsa = ec.ECDSA(_HASHES[self._key.curve.name], deterministic_signing=True)
+            return self._key.sign(data, ecdsa)
+        return super().sign(scheme, data)
+
+
 @dataclass(frozen=True, repr=False)
 class Issued:
     """A certificate that a laboratory has issued, the CA certificates to send with it, and its key."""
@@ -48,11 +61,13 @@ class Issued:
     certificate: x509.Certificate
     issuers: tuple[x509.Certificate, ...]
     private_key: PrivateKey
+    repeatable: bool = False
 
     @cached_property
     def credential(self) -> Credential:
-        """For a server's or client's configuration."""
-        return Credential.from_objects((self.certificate, *self.issuers), self.private_key)
+        """For a server's or client's configuration. With a seed, its ECDSA signatures repeat as well."""
+        kind = _RepeatableCredential if self.repeatable else Credential
+        return kind.from_objects((self.certificate, *self.issuers), self.private_key)
 
     @property
     def chain_pem(self) -> bytes:
@@ -151,7 +166,7 @@ class Laboratory:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(_authority(ca), critical=False)
         )
-        return Issued(self._sign(builder, ca_key), sent, key)
+        return Issued(self._sign(builder, ca_key), sent, key, repeatable=self._seed is not None)
 
     def _ca(
         self,

@@ -54,6 +54,24 @@ def strict_path(
     return search.extend((leaf,), outside=False) if search.admits_leaf(leaf, name) else None
 
 
+def check_trusted_leaf(
+    leaf: x509.Certificate, purpose: Purpose, name: ServerName | None, now: float
+) -> None:
+    """A leaf that is itself one of the trusted certificates: raises CertificateRejected for what it lacks.
+
+    Somebody who trusts a self-signed certificate means this very one, so its signature says nothing, and it
+    may call itself a CA, as `openssl req -x509` makes it. Name, dates, purpose and key still have to hold.
+    """
+    seen = rules.look_at(leaf, 0)
+    rules.check_version(seen)
+    rules.check_dates(leaf, 0, now)
+    rules.check_critical_extensions(seen)
+    rules.check_leaf_usage(seen)
+    rules.check_purpose(seen, purpose)
+    if name is not None:
+        rules.check_name(seen, name)
+
+
 def signed_by(child: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether ``issuer``'s subject is ``child``'s issuer and its key verifies ``child``'s signature."""
     try:

@@ -18,7 +18,7 @@ from pellucid.identity import rules
 from pellucid.identity.der import UNDECODABLE
 from pellucid.identity.diagnose import Case, diagnose
 from pellucid.identity.names import DnsName, IpAddress, ServerName, parse_server_name
-from pellucid.identity.path import strict_path
+from pellucid.identity.path import check_trusted_leaf, strict_path
 from pellucid.identity.rules import PublicKey, Purpose
 from pellucid.identity.trust import TrustStore
 
@@ -117,6 +117,9 @@ def _verify(
         except (VerificationError, *UNDECODABLE) as error:
             refusal = str(error)
             path = strict_path(leaf, intermediates, trust, purpose, name, now)
+    if path is None and leaf in trust:
+        check_trusted_leaf(leaf, purpose, name, now)
+        path = (leaf,)
     if path is None:
         raise diagnose(Case(certificates, trust, purpose, name, now), refusal)
     # pyca looks at the keys of issuers only: the leaf's size and curve are checked here.

@@ -114,10 +114,10 @@ class Uint(Codec):
 
 
 class Opaque(Codec):
-    """``opaque name<low..high>``: bytes behind a length of ``prefix`` bytes."""
+    """``opaque name<low..high>``: bytes behind a length of ``prefix`` bytes; ``text``: they are a name."""
 
-    def __init__(self, prefix: int, low: int = 0, high: int | None = None) -> None:
-        self.prefix, self.low = prefix, low
+    def __init__(self, prefix: int, low: int = 0, high: int | None = None, *, text: bool = False) -> None:
+        self.prefix, self.low, self.text = prefix, low, text
         self.high = 256**prefix - 1 if high is None else high
         self.minimum = prefix + low
         self.decode = self._decoder()
@@ -146,7 +146,9 @@ class Opaque(Codec):
 
     def _describe(self, data: bytes, position: int, end: int, name: str) -> tuple[Field, int]:
         value, stop = self.decode(data, position, end)
-        return Field(name, position, stop - position, shown(value), f"{len(value)} bytes"), stop
+        count = f"{len(value)} byte{'' if len(value) == 1 else 's'}"
+        meaning = value.decode("ascii", "backslashreplace") if self.text else count
+        return Field(name, position, stop - position, shown(value), meaning), stop
 
     def declare(self, name: str) -> str:
         return f"opaque {name}{bounds(self.low, self.high)};"
@@ -249,7 +251,7 @@ class Vector(Codec):
         while at < stop:
             field, at = self.item.describe(data, at, stop, f"{name}[{len(fields)}]")
             fields.append(field)
-        summary = ", ".join(field.meaning or field.value for field in fields if not field.fields)
+        summary = ", ".join(field.meaning or field.value for field in fields)
         count = f"{len(fields)} item{'' if len(fields) == 1 else 's'}"
         return Field(name, position, stop - position, count, summary, tuple(fields)), stop
 

@@ -45,7 +45,9 @@ class Struct(Codec):
         for member, codec in self.members:
             field, position = codec.describe(data, position, end, member)
             parts.append(field)
-        meaning = next((f.meaning for f in parts if f.meaning), "")
+        # A name says more of a struct than the number before it: ServerName is its host_name.
+        named = [f for f, (_, codec) in zip(parts, self.members, strict=True) if getattr(codec, "text", False)]
+        meaning = next((f.meaning for f in (*named, *parts) if f.meaning), "")
         return Field(name, start, position - start, self.cls.__name__, meaning, tuple(parts)), position
 
     def declare(self, name: str) -> str:

@@ -20,7 +20,7 @@ class ServerName(Wire):
     """RFC 6066 3; the only name_type there is is host_name."""
 
     name_type: Annotated[NameType | int, uint(1, NameType)]
-    host_name: Annotated[bytes, opaque(2, low=1)]
+    host_name: Annotated[bytes, opaque(2, low=1, text=True)]
 
 
 @struct
@@ -95,7 +95,7 @@ class ProtocolNameList(ExtensionBody):
     """RFC 7301 3.1: application protocols; the server's answer holds exactly one."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.application_layer_protocol_negotiation
-    protocol_name_list: Annotated[list[bytes], vector(opaque(1, low=1), 2, low=2, name="ProtocolName")]
+    protocol_name_list: Annotated[list[bytes], vector(opaque(1, low=1, text=True), 2, low=2, name="ProtocolName")]
 
 
 @struct
