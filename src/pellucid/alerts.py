@@ -45,9 +45,9 @@ ALERTS: dict[Reason, AlertDescription | None] = {
     Reason.BAD_PSK_BINDER: _A.decrypt_error,
     # RFC 9846 4.5.1.3: "the client MUST abort the handshake with a "decode_error" alert"
     Reason.EMPTY_CERTIFICATE: _A.decode_error,
-    # The peer has closed its side; RFC 9846 6.1 leaves nothing to say.
-    Reason.TRUNCATED: None,
-    Reason.CLOSED_DURING_HANDSHAKE: None,
+    # RFC 9846 6.1: "Each party MUST send a "close_notify" alert before closing its write side".
+    Reason.TRUNCATED: _A.close_notify,
+    Reason.CLOSED_DURING_HANDSHAKE: _A.close_notify,
     Reason.MALFORMED: _A.decode_error,
     Reason.NO_SHARED_VERSION: _A.protocol_version,
     Reason.NO_SHARED_CIPHER_SUITE: _A.handshake_failure,

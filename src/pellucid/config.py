@@ -180,7 +180,7 @@ class ClientConfig(Config):
     def _share_groups(self) -> tuple[NamedGroup, ...]:
         groups = self.parameters.groups
         if self.key_shares is None:
-            return tuple(group for group in _DEFAULT_SHARES if group in groups) or groups[:1]
+            return tuple(group for group in groups if group in _DEFAULT_SHARES) or groups[:1]
         if not self.key_shares:
             return ()
         shares = resolve("key_shares", self.key_shares, SUPPORTED_GROUPS)

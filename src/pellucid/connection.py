@@ -11,7 +11,7 @@ raised, the alert that tells the peer is left to be sent, and nothing is decrypt
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from pellucid.alerts import alert_for
 from pellucid.codes import AlertDescription, AlertLevel, ContentType, HandshakeType, KeyUpdateRequest, name_of
@@ -27,11 +27,14 @@ from pellucid.handshake.server import server
 from pellucid.identity import parse_server_name
 from pellucid.keys import export_keying_material
 from pellucid.messages import Alert
-from pellucid.record import Record
+from pellucid.record import Record, RecordWriter
 from pellucid.result import Negotiated
 
 if TYPE_CHECKING:
     from pellucid.trace import Trace, TraceView
+
+# A plain int: comparing with a member of an IntEnum costs three times as much, and it is done for every write.
+_APPLICATION_DATA = int(ContentType.application_data)
 
 #: Compatibility needs one a direction, two with a HelloRetryRequest; 32 is what other stacks bear.
 MAX_CHANGE_CIPHER_SPECS = 32
@@ -76,7 +79,8 @@ class Connection:
         """The state by RFC 9846 appendix A's name, or FAILED, or CLOSED once both have closed."""
         if self._failure is not None:
             return "FAILED"
-        return "CLOSED" if self.peer_closed and self._driver.send_closed else self._driver.state
+        closed = self.peer_closed and self._driver.send_closed
+        return "CLOSED" if closed or self._cancelled else self._driver.state
 
     @property
     def failure(self) -> TLSError | None:
@@ -90,28 +94,40 @@ class Connection:
 
     def export_keying_material(self, label: bytes, context: bytes | None, length: int) -> bytes:
         """``length`` bytes that both sides can compute and nobody else (RFC 9846 7.5)."""
+        if self._failure is not None:
+            raise Misuse(Reason.CONNECTION_CLOSED, f"the connection has failed: {self._failure}")
         if self.negotiated is None:
             raise Misuse(
                 Reason.HANDSHAKE_NOT_COMPLETE, "there are no keys to export from before the handshake"
             )
         hs = self._hs
-        secret = hs.schedule.exporter_secret(hs.exporter_hash)
-        return export_keying_material(hs.suite.hash_name, secret, label, context, length)
+        return export_keying_material(hs.suite.hash_name, hs.exporter_secret, label, context, length)
 
     # -- sending
 
     def data_to_send(self) -> bytes:
         """The next bytes for the network, at most 64 KiB of them; b"" when there are none."""
-        return self._driver.writer.take()
+        try:
+            return self._driver.writer.take()
+        except TLSError as error:
+            self._fail(error)
+            raise
+        except Exception as bug:
+            raise self._internal_error(bug) from bug
 
     def send_data(self, data: bytes | bytearray | memoryview) -> None:
         """Queue application data; ``data_to_send`` protects it piece by piece."""
-        self._require_open()
+        driver = self._driver
+        if self.negotiated is None or driver.send_closed or self._failure is not None:
+            self._require_open()  # says which of them it is
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"send_data takes bytes, not {type(data).__name__}")
         if not data:
             return
+        self._idle_messages = 0
         if self._trace:
             self._trace.data(direction="sent", length=len(data))
-        self._driver.writer.queue(ContentType.application_data, data)
+        driver.writer.queue(_APPLICATION_DATA, data)
 
     def key_update(self, *, request: bool = True) -> None:
         """Take the next key for what we send; with ``request`` the peer is told to do the same."""
@@ -120,14 +136,17 @@ class Connection:
         self._driver.run(update_write_keys(wanted))
 
     def close(self) -> None:
-        """Queue close_notify: nothing is sent behind it, while receiving goes on. Harmless when repeated."""
+        """Queue close_notify: nothing is sent behind it, while receiving goes on. Harmless when repeated.
+
+        During the handshake it cancels that: what still comes is ignored.
+        """
         if self._driver.send_closed or self._failure is not None:
             return
         if not self.handshake_complete:
             # RFC 9846 6.1: for cancelling a handshake; it "MUST be followed by a "close_notify"".
+            self._driver.stop()
             self._send_alert(AlertDescription.user_canceled)
         self._send_alert(AlertDescription.close_notify)
-        self._driver.send_closed = True
 
     def _require_open(self) -> None:
         if self._failure is not None:
@@ -143,6 +162,7 @@ class Connection:
         if self._trace:
             self._trace.alert(direction="sent", level=str(level), description=str(description))
         self._driver.writer.queue(ContentType.alert, bytes((level, description)))
+        self._driver.send_closed |= description is AlertDescription.close_notify
 
     # -- receiving
 
@@ -153,8 +173,8 @@ class Connection:
         What arrived before the fault is in the error's ``events``. Every later call raises it again.
         """
         if self._failure is not None:
-            raise self._failure
-        if self.peer_closed:
+            self._raise_again(self._failure)
+        if self.peer_closed or self._cancelled:
             # RFC 9846 6.1: "Any data received after a closure alert has been received MUST be ignored."
             return []
         self._driver.reader.feed(data)
@@ -164,18 +184,14 @@ class Connection:
             self._fail(error)
             raise
         except Exception as bug:
-            # A callback of the configuration, or a fault of ours: the peer is told and the caller gets
-            # the one kind of error that it is promised.
-            internal = Misuse(Reason.INTERNAL_ERROR, f"{type(bug).__name__}: {bug}")
-            self._fail(internal)
-            raise internal from bug
+            raise self._internal_error(bug) from bug
         return self._driver.take_events()
 
     def receive_eof(self) -> list[Event]:
         """The TCP connection has ended: a truncation, which raises, unless the peer said close_notify."""
         if self._failure is not None:
-            raise self._failure
-        if self.peer_closed:
+            self._raise_again(self._failure)
+        if self.peer_closed or self._cancelled:
             return []
         if self.handshake_complete:
             error = PeerMisbehaved(
@@ -189,12 +205,15 @@ class Connection:
         raise error
 
     def _process(self) -> None:
-        reader = self._driver.reader
+        driver = self._driver
+        reader, joiner = driver.reader, driver.joiner
         while not self.peer_closed:
-            if self.negotiated is not None and not self._driver.joiner.pending:
+            if self.negotiated is not None and not joiner.pending:
                 data = reader.next_data()
                 if data is not None:
                     self._deliver(data)
+                    if reader.drained:
+                        return
                     continue
             record = reader.next()
             if record is None:
@@ -203,7 +222,7 @@ class Connection:
                 self._on_handshake(record)
             else:
                 # RFC 9846 5.1: "there MUST NOT be any other records between" fragments of a message
-                self._driver.joiner.require_boundary(name_of(record.content_type, ContentType))
+                joiner.require_boundary(name_of(record.content_type, ContentType))
                 self._ON_RECORD[record.content_type](self, record)
 
     def _deliver(self, data: bytes) -> None:
@@ -221,6 +240,7 @@ class Connection:
             self._driver.deliver(raw, record.encrypted)
             if self.negotiated is None:
                 self._note_completion()
+        self._driver.check_next_type()
 
     def _note_completion(self) -> None:
         for event in self._driver.events:
@@ -228,6 +248,8 @@ class Connection:
                 self.negotiated = event.negotiated
 
     def _count_idle_message(self, raw: bytes) -> None:
+        if raw[0] == HandshakeType.key_update and self._hs.awaits_key_update:
+            return  # we asked for it
         self._idle_messages += 1
         if self._idle_messages > MAX_IDLE_MESSAGES:
             ticket = raw[0] == HandshakeType.new_session_ticket
@@ -292,11 +314,30 @@ class Connection:
 
     # -- failing
 
+    @property
+    def _cancelled(self) -> bool:
+        return self._driver.send_closed and self.negotiated is None
+
+    @staticmethod
+    def _raise_again(failure: TLSError) -> NoReturn:
+        # Each raise would add to the traceback, and with it keep what was received alive.
+        failure.events = ()
+        raise failure.with_traceback(None)
+
+    def _internal_error(self, bug: Exception) -> Misuse:
+        """A callback of the configuration failed, or we did: the caller still gets a ``TLSError``."""
+        error = Misuse(Reason.INTERNAL_ERROR, f"{type(bug).__name__}: {bug}")
+        self._fail(error)
+        return error
+
     def _fail(self, error: TLSError) -> None:
         """Forget what was to be sent, leave the alert, record the outcome. The only way to FAILED."""
         error.events = tuple(self._driver.take_events())
         self._failure = error
         self._driver.stop()
+        if isinstance(error, AlertReceived):
+            # RFC 9846 6: after an error alert no "further data" is sent, not even what was queued before.
+            self._driver.writer = RecordWriter(self._trace)
         alert = alert_for(error)
         if alert is not None and not self._driver.send_closed:
             self._send_alert(alert)

@@ -33,7 +33,7 @@ class WriteKeys:
     connection would have to wait for the garbage collector.
     """
 
-    __slots__ = ("_hs", "_trace", "epoch", "request")
+    __slots__ = ("_hs", "_trace", "answers", "epoch", "request")
 
     def __init__(self, hs: AnyHandshake) -> None:
         self._hs = hs
@@ -41,6 +41,8 @@ class WriteKeys:
         self.epoch = "plaintext"
         #: What our next KeyUpdate asks of the peer.
         self.request = KeyUpdateRequest.update_not_requested
+        #: Whether it answers a request of the peer's.
+        self.answers = False
 
     def sealer(self, suite: Suite, secret: bytes, epoch: str) -> Sealer:
         """The protection for what is queued from here on."""
@@ -58,7 +60,7 @@ class WriteKeys:
     def make_key_update(self) -> tuple[bytes, Sealer]:
         """What the writer asks for when its turn has come, or when a key is near its limit."""
         message, next_epoch = next_write_keys(self._hs, self.request)
-        self.request = KeyUpdateRequest.update_not_requested
+        self.request, self.answers = KeyUpdateRequest.update_not_requested, False
         if self._trace:
             self._trace.message(
                 direction="sent", name="KeyUpdate", raw=message.raw, encrypted=True, epoch=self.epoch
@@ -118,9 +120,11 @@ class Driver:
         self._advance(None)
 
     def stop(self) -> None:
-        """No more steps, no more data: only an alert may follow."""
+        """No more steps, no more data, nothing to open records with: only an alert may follow."""
         self._flow.close()
+        self._hs.forget()
         self.writer.drop_data()
+        self.reader = RecordReader()
 
     def run(self, flow: Flow[None]) -> None:
         """A short flow that waits for nothing, beside the main one."""
@@ -145,6 +149,13 @@ class Driver:
             )
         self.hello_seen = True
         self._advance(cls.decode(raw))
+
+    def check_next_type(self) -> None:
+        """Refuse a message by its first byte: one that cannot be next is not collected to its end."""
+        first = self.joiner.first_byte
+        if first is not None and all(first != cls.msg_type for cls in self._waiting.expected):
+            name = name_of(first, HandshakeType)
+            raise PeerMisbehaved(Reason.UNEXPECTED_MESSAGE, f"{name} came in {self.state}")
 
     def take_events(self) -> list[Event]:
         events, self.events = self.events, []
@@ -200,13 +211,18 @@ class Driver:
         first_keys = self._hs.side == "server" and effect.epoch == "handshake"
         self.reader.install(Opener(suite, keys), plaintext_alerts=first_keys)
 
-    def _update_keys(self, effect: fx.UpdateKeys) -> None:
+    def _update_keys(self, effect: fx.UpdateKeys) -> bool:
         if self.send_closed:
             # RFC 9846 6.1: nothing follows close_notify, not even the answer to a KeyUpdate.
-            return
-        if effect.request is KeyUpdateRequest.update_requested:
-            self._write_keys.request = effect.request
+            return False
+        keys = self._write_keys
+        if effect.answers:
+            # In place of a request that has not gone out: the peer has just updated its key.
+            keys.answers, keys.request = True, effect.request
+        elif not keys.answers:
+            keys.request = effect.request
         self.writer.request_key_update()
+        return True
 
     def _verify_identity(self, effect: fx.VerifyIdentity) -> VerifiedIdentity:
         config = self._hs.config
@@ -238,9 +254,7 @@ class Driver:
         return identity
 
     def _select_credential(self, effect: fx.SelectCredential) -> tuple[Credential, SignatureScheme] | None:
-        return choose_credential(
-            self._hs.config.credentials, effect.server_name, effect.schemes, effect.authorities, self._trace
-        )
+        return choose_credential(self._hs.config.credentials, effect, self._trace)
 
     def _sign(self, effect: fx.Sign) -> bytes:
         return effect.credential.sign(effect.scheme, effect.content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from loopback import credential, laboratory
+from loopback import NOW, credential, laboratory
 
 from pellucid import Credential, Trace
 from pellucid.codes import CipherSuite as S
@@ -22,6 +22,8 @@ from pellucid.handshake.choose import (
     choose_version,
     first_shared,
 )
+from pellucid.handshake.effects import SelectCredential
+from pellucid.identity.lab import Laboratory
 from pellucid.trace import TraceView
 from pellucid.trace.events import ChoiceEvent
 
@@ -130,9 +132,12 @@ def chosen(
     server_name: str | None,
     schemes: list[A | int] | None = None,
     authorities: tuple[bytes, ...] = (),
+    in_certificates: list[A] = EVERY_SCHEME,
 ) -> tuple[str, A] | None:
-    verifiable = EVERY_SCHEME if schemes is None else schemes
-    found = choose_credential(list(credentials.values()), server_name, verifiable, authorities, None)
+    wanted = SelectCredential(
+        server_name, EVERY_SCHEME if schemes is None else schemes, in_certificates, authorities
+    )
+    found = choose_credential(list(credentials.values()), wanted, None)
     if found is None:
         return None
     return next(name for name, known in credentials.items() if known is found[0]), found[1]
@@ -171,6 +176,17 @@ def test_what_the_key_prefers_of_what_the_peer_verifies(several: dict[str, Crede
     assert chosen(rsa, None, [A.rsa_pss_rsae_sha512, A.rsa_pss_rsae_sha384]) == ("rsa", A.rsa_pss_rsae_sha384)
 
 
+def test_one_whose_chain_the_peer_can_verify_before_others() -> None:
+    """RFC 9846 4.3.3: signature_algorithms_cert is about the signatures in certificates."""
+    by_rsa = Laboratory(b"an RSA CA", NOW, ca_kind="rsa").credential(names=("a.test",))
+    both = {"signed with RSA": by_rsa, "signed with ECDSA": credential(names=("a.test",))}
+    scheme = A.ecdsa_secp256r1_sha256
+    assert chosen(both, "a.test") == ("signed with RSA", scheme)
+    assert chosen(both, "a.test", in_certificates=[scheme]) == ("signed with ECDSA", scheme)
+    # A chain that it cannot verify is better than none: it may trust the certificate itself.
+    assert chosen({"signed with RSA": by_rsa}, "a.test", in_certificates=[scheme]) is not None
+
+
 @pytest.fixture
 def by_issuer() -> dict[str, Credential]:
     """Both for one name; the root issued the first itself, and the intermediate's issuer for the second."""
@@ -200,7 +216,8 @@ def test_the_name_comes_before_the_authority(by_issuer: dict[str, Credential]) -
 @pytest.mark.parametrize("side, what", [("server", "certificate"), ("client", "client_certificate")])
 def test_the_choice_of_a_credential_is_traced(side: Any, what: str, several: dict[str, Credential]) -> None:
     view = Trace().view(side)
-    choose_credential(list(several.values()), "www.example.org", EVERY_SCHEME, (), view)
+    wanted = SelectCredential("www.example.org", EVERY_SCHEME, EVERY_SCHEME, ())
+    choose_credential(list(several.values()), wanted, view)
     certificate, scheme = choices(view)
     assert (certificate.what, certificate.theirs) == (what, ("www.example.org",))
     assert certificate.chosen == several["rsa"].subject
@@ -209,5 +226,5 @@ def test_the_choice_of_a_credential_is_traced(side: Any, what: str, several: dic
 
 
 def test_that_there_is_no_credential_is_traced(view: TraceView) -> None:
-    choose_credential([], None, [A.ed25519], (), view)
+    choose_credential([], SelectCredential(None, [A.ed25519], [A.ed25519], ()), view)
     assert [choice.chosen for choice in choices(view)] == ["", ""]

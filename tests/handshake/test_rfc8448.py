@@ -310,7 +310,7 @@ class Resuming(Peers):
     def psks(self, trace: TraceView | None = None) -> list[Psk]:
         schedule = KeySchedule(SUITE, trace)
         schedule.early(self.session.psk)
-        return [Psk(self.session.ticket, self.session.psk, SUITE, self.session, schedule)]
+        return [Psk(self.session.ticket, SUITE, self.session, schedule)]
 
     def server(self, **knobs: Any) -> ServerConnection:
         # A ticket is for a certificate that the server still has; the RFC does not show which that was.

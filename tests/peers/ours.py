@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pellucid.config import ClientConfig, ServerConfig
-from pellucid.identity import Credential
+from pellucid.identity import Credential, TrustStore
 from pellucid.identity.lab import Issued, Laboratory
 from pellucid.io.blocking import TLSSocket, connect, listen
 from pellucid.keys.key_log import key_log_line
@@ -33,8 +33,8 @@ Handler = Callable[[TLSSocket], Any]
 class Pki:
     """One laboratory as pellucid's objects, and as the files that other programs want."""
 
-    def __init__(self, folder: Path) -> None:
-        self.laboratory = Laboratory(None, time.time())
+    def __init__(self, folder: Path, laboratory: Laboratory | None = None) -> None:
+        self.laboratory = laboratory or Laboratory(None, time.time())
         self.folder = folder
         self.root = self._write("root.pem", self.laboratory.root_pem)
         self.intermediate = self._write("intermediate.pem", self.laboratory.intermediate_pem)
@@ -81,8 +81,8 @@ class Pki:
         return ServerConfig(**{"credentials": [self.credential(kind)], **options})
 
     def mutual_server(self, **options: Any) -> ServerConfig:
-        trust = self.laboratory.trust
-        return self.server(client_authentication="required", trust=trust, **options)
+        trusting = {"client_authentication": "required", "trust": self.laboratory.trust}
+        return self.server(**(trusting | options))
 
     def client(self, **options: Any) -> ClientConfig:
         return ClientConfig(**{"trust": self.laboratory.trust, "sessions": None, **options})
@@ -122,6 +122,10 @@ class OpensslPki:
     @property
     def credential(self) -> Credential:
         return Credential.from_files(self.chain, self.key)
+
+    @property
+    def trust(self) -> TrustStore:
+        return TrustStore.from_files(self.root)
 
 
 def _openssl(*arguments: str | Path) -> None:
@@ -205,15 +209,14 @@ class KeyLines:
     def __call__(self, label: str, client_random: bytes, secret: bytes, /) -> None:
         self.lines.append(key_log_line(label, client_random, secret))
 
-    @property
-    def labels(self) -> set[str]:
-        return {line.split()[0] for line in self.lines}
-
     def assert_all_in(self, file: Path) -> None:
         """Ours are four secrets at least, and the peer has written each of them."""
-        theirs = {line for line in file.read_text().splitlines() if not line.startswith("#")}
-        assert len(self.labels) >= 4
-        assert set(self.lines) <= theirs
+        self.assert_all_among(file.read_text().splitlines())
+
+    def assert_all_among(self, theirs: Iterable[str]) -> None:
+        """The same where the peer's lines are in memory."""
+        assert len({line.split()[0] for line in self.lines}) >= 4
+        assert set(self.lines) <= set(theirs)
 
 
 def messages(trace: Trace) -> list[str]:

@@ -336,11 +336,18 @@ def echoed(port: int, config: ClientConfig, name: str = "localhost") -> Negotiat
         return tls.negotiated
 
 
+def refusal(port: int, config: ClientConfig) -> int:
+    """The alert that the server refuses a handshake with."""
+    with pytest.raises(AlertReceived) as caught:
+        connected(port, config)
+    return caught.value.description
+
+
 @theirs_is_the_server
 @pytest.mark.parametrize("kind, scheme", KINDS)
 def test_we_take_each_kind_of_certificate(pki: Pki, kind: str, scheme: str) -> None:
     with echoing(pki, NO_CLIENT_CERTIFICATE, kind=kind) as peer:
-        negotiated = echoed(peer.port, pki.client(signature_schemes=[scheme, "ecdsa_secp256r1_sha256"]))
+        negotiated = echoed(peer.port, pki.client(signature_schemes=[scheme]))
     assert negotiated.signature_scheme is not None
     assert negotiated.signature_scheme.name == scheme
 
@@ -375,19 +382,20 @@ def test_we_send_the_share_that_it_asks_for(pki: Pki, key_shares: list[str]) -> 
 @pytest.mark.parametrize("kind", ["ecdsa", "rsa", "ed25519"])
 def test_we_authenticate_ourselves(pki: Pki, kind: str) -> None:
     config = pki.client(credentials=[pki.client_credential(kind)])
-    required = ["--require-client-cert", "--x509cafile", pki.root]
+    required = ["--require-client-cert", "--verify-client-cert", "--x509cafile", pki.root]
     with echoing(pki, *required) as peer:
         assert echoed(peer.port, config).mutual
-        peer.wait_for("Status: The certificate is trusted")
+        peer.wait_for("The certificate is trusted")
 
 
 @theirs_is_the_server
 def test_we_hear_that_a_certificate_is_required(pki: Pki) -> None:
     required = ["--require-client-cert", "--x509cafile", pki.root]
     with echoing(pki, *required) as peer, connected(peer.port, pki.client()) as tls:
+        # Our handshake was complete before the server saw that no certificate came.
         with pytest.raises(AlertReceived) as caught:
             tls.recv(1)
-    assert caught.value.description == AlertDescription.certificate_required
+        assert caught.value.description == AlertDescription.certificate_required
 
 
 @theirs_is_the_server
@@ -403,16 +411,15 @@ def test_it_hears_that_we_do_not_trust_its_root(pki: Pki) -> None:
     with echoing(pki, NO_CLIENT_CERTIFICATE) as peer:
         with pytest.raises(CertificateRejected):
             connected(peer.port, pki.client(trust=pki.other_laboratory.trust))
-        peer.wait_for("(?i)alert.*CA is unknown")
+        peer.wait_for("A TLS fatal alert has been received")  # it does not say which
 
 
 @theirs_is_the_server
 def test_we_are_told_that_no_group_is_shared(pki: Pki) -> None:
     priority = group_priority("SECP384R1")
+    config = pki.client(groups=["x25519"])
     with echoing(pki, NO_CLIENT_CERTIFICATE, priority=priority) as peer:
-        with pytest.raises(AlertReceived) as caught:
-            connected(peer.port, pki.client(groups=["x25519"]))
-    assert caught.value.description == AlertDescription.handshake_failure
+        assert refusal(peer.port, config) == AlertDescription.handshake_failure
 
 
 @theirs_is_the_server
@@ -446,9 +453,9 @@ def test_the_wrong_pre_shared_key_is_refused(pki: Pki, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text(f"{PSK.identity.decode()}:{'42' * 32}\n")
     with echoing(pki, "--pskpasswd", keys, priority=ONLY_PSK) as peer:
-        with pytest.raises(AlertReceived) as caught:
-            connected(peer.port, pki.client(psks=[PSK]))
-    assert caught.value.description in {AlertDescription.illegal_parameter, AlertDescription.decrypt_error}
+        # RFC 9846 4.3.11 says only that the handshake is aborted.
+        told = refusal(peer.port, pki.client(psks=[PSK]))
+        assert told in {AlertDescription.illegal_parameter, AlertDescription.decrypt_error}
 
 
 @theirs_is_the_server
@@ -469,7 +476,8 @@ def test_we_follow_the_key_update_of_a_server(pki: Pki) -> None:
     trace = Trace()
     config = pki.client(trace=trace)
     with echoing(pki, NO_CLIENT_CERTIFICATE) as peer, connected(peer.port, config) as tls:
-        tls.sendall(b"**REHANDSHAKE**\n")  # which it takes for a command
+        tls.sendall(b"**REHANDSHAKE**\n")  # a command to it: in TLS 1.3 it does a KeyUpdate
+        assert receive_until(tls, b"\n") == b"Successfully executed command\n"
         tls.sendall(b"hello\n")
         assert receive_until(tls, b"\n") == b"hello\n"
         tls.sendall(b"again\n")

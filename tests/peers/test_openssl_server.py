@@ -26,7 +26,7 @@ from ours import (
 from pellucid.codes import AlertDescription
 from pellucid.config import ClientConfig
 from pellucid.errors import AlertReceived, CertificateRejected, PeerMisbehaved, Reason
-from pellucid.identity import Credential, TrustStore
+from pellucid.identity import Credential
 from pellucid.io.blocking import TLSSocket
 from pellucid.result import Negotiated
 from pellucid.sessions import ExternalPsk, SessionStore
@@ -88,10 +88,9 @@ def test_each_kind_of_certificate(pki: Pki, kind: str, scheme: str) -> None:
     assert negotiated.peer_chain == pki.credential(kind).chain
 
 
-def test_a_certificate_with_an_rsa_pss_key(rsa_pss: OpensslPki) -> None:
-    config = ClientConfig(trust=TrustStore.from_files(rsa_pss.root), sessions=None)
+def test_a_certificate_with_an_rsa_pss_key(pki: Pki, rsa_pss: OpensslPki) -> None:
     with openssl_s_server("-cert", rsa_pss.chain, "-key", rsa_pss.key, "-rev") as peer:
-        negotiated = reversed_lines(peer.port, config)
+        negotiated = reversed_lines(peer.port, pki.client(trust=rsa_pss.trust))
     assert negotiated.signature_scheme is not None
     assert negotiated.signature_scheme.name == "rsa_pss_pss_sha256"
 

@@ -94,7 +94,7 @@ def test_sealing_a_run_makes_the_same_records(suite: Suite, keys: TrafficKeys, s
     workspace.inner[:] = b"\xff" * len(workspace.inner)  # what an earlier record left behind
     run, single = Sealer(suite, keys), Sealer(suite, keys)
     for _ in range(2):
-        length = run.seal_run(workspace, APPLICATION_DATA, memoryview(data), size, count)
+        length = run.seal_run(workspace, APPLICATION_DATA, memoryview(data), size)
         assert bytes(workspace.out[:length]) == b"".join(
             single.seal(APPLICATION_DATA, data[start : start + size]) for start in range(0, len(data), size)
         )
@@ -108,8 +108,8 @@ def test_opening_into_a_workspace_gives_the_same_content(
     content = b"c" * size
     record = Sealer(suite, keys).seal(APPLICATION_DATA, content, padding)
     out = Workspace().out
-    found = Opener(suite, keys).open_into(record[:5], memoryview(record)[5:], out, 11, MAX_FRAGMENT)
-    assert (found, bytes(out[11 : 11 + size])) == ((APPLICATION_DATA, size), content)
+    found = Opener(suite, keys).open_run(b"??" + record, 2, len(record), 1, out, 11, MAX_FRAGMENT)
+    assert (found, bytes(out[11 : 11 + size])) == ((1, 11 + size, None if size else (23, b"")), content)
 
 
 def test_content_that_ends_in_zeros_keeps_them(suite: Suite, keys: TrafficKeys) -> None:
@@ -150,11 +150,11 @@ class Refusals:
         opener.open(record[:5], record[5:], max_fragment)
 
     @staticmethod
-    def open_into(opener: Opener, record: bytes, max_fragment: int = MAX_FRAGMENT) -> None:
-        opener.open_into(record[:5], memoryview(record)[5:], Workspace().out, 0, max_fragment)
+    def open_run(opener: Opener, record: bytes, max_fragment: int = MAX_FRAGMENT) -> None:
+        opener.open_run(record, 0, len(record), 1, Workspace().out, 0, max_fragment)
 
 
-BOTH_WAYS = pytest.mark.parametrize("way", [Refusals.open, Refusals.open_into])
+BOTH_WAYS = pytest.mark.parametrize("way", [Refusals.open, Refusals.open_run])
 
 
 @BOTH_WAYS

@@ -136,6 +136,7 @@ class Replayed(Credential):
         self.schemes = (certificate_verify.algorithm,)
         self.names = (SERVER_NAME,)
         self.issuers = frozenset()
+        self.chain_schemes = ()
         self.subject = "CN=replayed"
         self.signature = certificate_verify.signature
 

@@ -2,7 +2,7 @@
 
 from pellucid.codes.algorithms import CipherSuite, NamedGroup, SignatureScheme
 from pellucid.codes.extensions import ExtensionType
-from pellucid.codes.names import Registry, is_grease, known, name_of
+from pellucid.codes.names import Registry, is_grease, known, name_of, names_of
 from pellucid.codes.protocol import (
     AlertDescription,
     AlertLevel,
@@ -37,4 +37,5 @@ __all__ = [
     "is_grease",
     "known",
     "name_of",
+    "names_of",
 ]

@@ -1,9 +1,14 @@
 """From a number on the wire to its member and its name, unknown numbers included."""
 
+from collections.abc import Sequence
 from enum import IntEnum
+from functools import cache
 from typing import TypeVar
 
 Code = TypeVar("Code", bound=IntEnum)
+
+#: What fits a line or two of an error; more than any client but a hostile one offers of one thing.
+MOST_NAMES = 64
 
 
 class Registry(IntEnum):
@@ -34,6 +39,19 @@ def name_of(value: int, registry: type[Code]) -> str:
     member = registry._value2member_map_.get(value)
     if member is not None:
         return str(member)
-    width = 4 if value > 0xFF or max(registry) > 0xFF else 2
+    width = 4 if value > 0xFF or _is_wide(registry) else 2
     kind = "GREASE" if width == 4 and is_grease(value) else "unknown"
     return f"{kind} (0x{value:0{width}x})"
+
+
+@cache
+def _is_wide(registry: type[IntEnum]) -> bool:
+    return max(registry) > 0xFF
+
+
+def names_of(values: Sequence[int], registry: type[Code]) -> list[str]:
+    """The names of at most ``MOST_NAMES`` values, and how many more there are: a peer may send thousands."""
+    names = [name_of(value, registry) for value in values[:MOST_NAMES]]
+    if len(values) > MOST_NAMES:
+        names.append(f"and {len(values) - MOST_NAMES} more")
+    return names

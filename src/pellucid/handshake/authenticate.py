@@ -15,9 +15,12 @@ from pellucid.handshake.flow import (
     verify_identity,
 )
 from pellucid.handshake.proofs import ByCertificate, certificate_verify_content, verify_signature
-from pellucid.identity import Credential, ServerName
+from pellucid.identity import Credential, ServerName, TrustStore
 from pellucid.messages import Certificate, CertificateEntry, CertificateRequest, CertificateVerify, Extensions
 from pellucid.messages import extensions as ext
+
+#: Half of what all extensions of a message may take together.
+MAX_AUTHORITIES_BYTES = 2**15
 
 
 def receive_certificate(
@@ -75,19 +78,24 @@ def send_certificate(
     yield hs.send(CertificateVerify(scheme, signature))
 
 
+def certificate_authorities(trust: TrustStore | None) -> ext.CertificateAuthorities | None:
+    """Whom we trust, to be told to the peer; None where there is nobody, or too many to tell.
+
+    It only helps the peer to choose, so it is left out rather than fill the message that it stands in.
+    """
+    subjects = trust.subjects if trust else ()
+    if not 0 < sum(2 + len(subject) for subject in subjects) <= MAX_AUTHORITIES_BYTES:
+        return None
+    return ext.CertificateAuthorities(list(subjects))
+
+
 def answer_request(hs: ClientHandshake, request: CertificateRequest) -> Flow[bool]:
     """A client's answer to a CertificateRequest: the credential that fits, or no certificate.
 
     RFC 9846 4.5.1: without a suitable one "the client MUST send a Certificate message containing no
     certificates". Gives whether there was one.
     """
-    schemes = request.extensions.find(ext.SignatureSchemeList)
-    authorities = request.extensions.find(ext.CertificateAuthorities)
-    selected = yield from select_credential(
-        None,
-        tuple(schemes.supported_signature_algorithms) if schemes else (),
-        tuple(authorities.authorities) if authorities else (),
-    )
+    selected = yield from select_credential(None, request.extensions)
     if selected is None:
         yield hs.send(Certificate(b"", []))
         return False

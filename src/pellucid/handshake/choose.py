@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from pellucid.codes import CipherSuite, NamedGroup, ProtocolVersion, Registry, SignatureScheme, name_of
+from pellucid.codes import CipherSuite, NamedGroup, ProtocolVersion, Registry, SignatureScheme, names_of
+from pellucid.codes.names import MOST_NAMES
 from pellucid.crypto.suites import SUITES, Suite
 from pellucid.errors import PeerIncompatible, Reason
+from pellucid.handshake.effects import SelectCredential
 from pellucid.identity import Credential
 
 if TYPE_CHECKING:
@@ -20,10 +22,6 @@ def first_shared(ours: Iterable[Code], theirs: Iterable[int]) -> Code | None:
     """Our most preferred that the peer has too."""
     offered = set(theirs)
     return next((code for code in ours if code in offered), None)
-
-
-def names(codes: Iterable[int], registry: type[Registry]) -> list[str]:
-    return [name_of(code, registry) for code in codes]
 
 
 def choose_version(
@@ -74,7 +72,7 @@ def _agree(
     """``chosen``, told to the trace; with nothing in common, the error that tells both lists."""
     if trace or chosen is None:
         registry = type(ours[0])
-        our_names, their_names = names(ours, registry), names(theirs, registry)
+        our_names, their_names = names_of(ours, registry), names_of(theirs, registry)
         if trace:
             trace.choice(
                 what=what,
@@ -92,47 +90,52 @@ def _agree(
 def choose_alpn(ours: Sequence[str], theirs: Sequence[bytes], trace: TraceView | None) -> str:
     """RFC 7301 3.2: the server's most preferred protocol that the client names."""
     chosen = next((name for name in ours if name.encode() in theirs), None)
+    their_names = [protocol_text(name) for name in theirs[:MOST_NAMES]]
     if trace:
         trace.choice(
             what="alpn",
             ours=ours,
-            theirs=[name.decode("ascii", "backslashreplace") for name in theirs],
+            theirs=their_names,
             chosen=chosen or "",
             rule="the server's most preferred that the client offers",
         )
     if chosen is None:
-        offered = ", ".join(name.decode("ascii", "backslashreplace") for name in theirs)
+        offered = ", ".join(their_names)
         raise PeerIncompatible(
             Reason.NO_SHARED_APPLICATION_PROTOCOL, f"the client offers {offered}; we accept {', '.join(ours)}"
         )
     return chosen
 
 
+def protocol_text(name: bytes) -> str:
+    """An application protocol's name for people: whatever is not printable ASCII is escaped."""
+    return name.decode("latin-1").encode("unicode_escape").decode("ascii")
+
+
 def choose_credential(
-    credentials: Sequence[Credential],
-    server_name: str | None,
-    schemes: Sequence[int],
-    authorities: Sequence[bytes],
-    trace: TraceView | None,
+    credentials: Sequence[Credential], wanted: SelectCredential, trace: TraceView | None
 ) -> tuple[Credential, SignatureScheme] | None:
     """The credential to show and the scheme to sign with; None where no key can sign what the peer verifies.
 
-    A credential for the name that was asked for comes before others, one that a named authority issued
-    before others again (RFC 9846 4.5.1.2); otherwise the order of the configuration decides.
+    RFC 9846 4.5.1.2: a credential for the name that was asked for comes before others, one whose chain the
+    peer can verify before others again, then one that a named authority issued; otherwise the order of the
+    configuration decides.
     """
-    wanted = set(authorities)
-    usable: list[tuple[tuple[bool, bool], Credential, SignatureScheme]] = []
+    name = wanted.server_name
+    verifiable, authorities = set(wanted.certificate_schemes), set(wanted.authorities)
+    usable: list[tuple[tuple[bool, bool, bool], Credential, SignatureScheme]] = []
     for credential in credentials:
-        scheme = first_shared(credential.schemes, schemes)
+        scheme = first_shared(credential.schemes, wanted.schemes)
         if scheme is not None:
-            named = server_name is None or credential.matches(server_name)
-            issued = not wanted or not wanted.isdisjoint(credential.issuers)
-            usable.append(((not named, not issued), credential, scheme))
+            other_name = name is not None and not credential.matches(name)
+            unverifiable = any(verifiable.isdisjoint(any_of) for any_of in credential.chain_schemes)
+            other_issuer = bool(authorities) and authorities.isdisjoint(credential.issuers)
+            usable.append(((other_name, unverifiable, other_issuer), credential, scheme))
     # min() keeps the first of equals, which is the configuration's order.
     best = min(usable, key=lambda entry: entry[0], default=None)
     chosen = best[1:] if best else None
     if trace:
-        _trace_credential(trace, credentials, server_name, schemes, chosen)
+        _trace_credential(trace, credentials, name, wanted.schemes, chosen)
     return chosen
 
 
@@ -153,7 +156,7 @@ def _trace_credential(
     trace.choice(
         what="signature_scheme",
         ours=[str(scheme) for scheme in chosen[0].schemes] if chosen else [],
-        theirs=names(schemes, SignatureScheme),
+        theirs=names_of(schemes, SignatureScheme),
         chosen=str(chosen[1]) if chosen else "",
         rule="what the certificate's key prefers of what the peer verifies",
     )

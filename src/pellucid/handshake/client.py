@@ -18,6 +18,9 @@ from pellucid.identity import ServerName
 from pellucid.messages import DOWNGRADE_TLS11, DOWNGRADE_TLS12, HelloRetryRequest, ServerHello
 from pellucid.messages import extensions as ext
 
+#: It has to go into the second ClientHello beside everything else.
+MAX_COOKIE_BYTES = 2**15
+
 
 def client(hs: ClientHandshake, server_name: ServerName | None) -> Flow[Connected]:
     """RFC 9846 figure 1, as the client sees it, up to the version; ``client13`` goes on."""
@@ -30,6 +33,12 @@ def client(hs: ClientHandshake, server_name: ServerName | None) -> Flow[Connecte
         yield from _retry(hs, offer, retried)
         # RFC 9846 4.2.4: a second HelloRetryRequest is an unexpected message.
         answer = yield from receive(hs, "WAIT_SH", ServerHello, hashed=False)
+        if answer.extensions.find(ext.SupportedVersionsServerHello) is None:
+            # RFC 9846 4.2.4: selected_version "MUST be retained in the ServerHello"
+            raise PeerMisbehaved(
+                Reason.HELLO_RETRY_CHANGED,
+                "the server speaks TLS 1.3 in its HelloRetryRequest and not any more",
+            )
     suite = _check_hello(hs, offer, answer)
     if retried is not None:
         if answer.cipher_suite != retried.cipher_suite:
@@ -62,6 +71,10 @@ def _retry(hs: ClientHandshake, offer: Offer, request: HelloRetryRequest) -> Flo
         offer.shares = make_shares(hs, (group,))
         hello.extensions.add(key_share(offer.shares))
     if cookie is not None:
+        if len(cookie.cookie) > MAX_COOKIE_BYTES:
+            raise PeerMisbehaved(
+                Reason.ILLEGAL_PARAMETER, f"a cookie of {len(cookie.cookie)} bytes fits no ClientHello"
+            )
         hello.extensions.add(cookie)
     if wanted is None and cookie is None:
         raise PeerMisbehaved(

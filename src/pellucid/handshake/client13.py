@@ -18,7 +18,7 @@ from pellucid.handshake.authenticate import answer_request, receive_certificate
 from pellucid.handshake.effects import Flow
 from pellucid.handshake.flow import ClientHandshake, receive
 from pellucid.handshake.offer import Offer, Psk
-from pellucid.handshake.proofs import ByCertificate, ByPsk, Connected, verify_finished
+from pellucid.handshake.proofs import ByCertificate, ByPsk, Connected, Origin, verify_finished
 from pellucid.keys import KeySchedule, finished_verify_data
 from pellucid.messages import Certificate, CertificateRequest, EncryptedExtensions, Finished, ServerHello
 from pellucid.messages import extensions as ext
@@ -28,7 +28,7 @@ from pellucid.result import Negotiated
 def client13(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Flow[Connected]:
     psk = _selected_psk(hs, offer, server_hello)
     group, shared_secret = _key_exchange(hs, offer, server_hello)
-    schedule = hs.schedule = psk.schedule if psk else KeySchedule(hs.suite, hs.trace)
+    schedule = psk.schedule if psk else KeySchedule(hs.suite, hs.trace)
     if psk is None:
         schedule.early(None)
     schedule.handshake(shared_secret)
@@ -59,8 +59,9 @@ def client13(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Fl
     verified = verify_finished(hs, finished, server_secret, transcript_hash)
 
     schedule.main()
-    hs.exporter_hash = hs.transcript.digest()
-    client_application, server_application = schedule.application_traffic_secrets(hs.exporter_hash)
+    transcript_hash = hs.transcript.digest()
+    client_application, server_application = schedule.application_traffic_secrets(transcript_hash)
+    hs.exporter_secret = schedule.exporter_secret(transcript_hash)
     hs.log_key("CLIENT_TRAFFIC_SECRET_0", client_application)
     hs.log_key("SERVER_TRAFFIC_SECRET_0", server_application)
     yield hs.install_keys("read", "application", server_application)
@@ -71,8 +72,11 @@ def client13(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Fl
     yield hs.send(Finished(verify_data))
     yield hs.install_keys("write", "application", client_application)
     hs.read_secret, hs.write_secret = server_application, client_application
-    hs.resumption_hash = hs.transcript.digest()
-    return Connected(peer, verified, _negotiated(hs, offer, peer, psk, group, alpn, mutual))
+    if hs.config.sessions is not None:
+        hs.resumption_secret = schedule.resumption_secret(hs.transcript.digest())
+    return Connected(
+        peer, verified, _negotiated(hs, offer, peer, psk, group, alpn, mutual), _origin(hs, peer, psk)
+    )
 
 
 def _selected_psk(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Psk | None:
@@ -154,7 +158,7 @@ def _check_encrypted_extensions(
     # RFC 7301 3.1: the list "MUST contain exactly one "ProtocolName""
     if len(names) != 1 or names[0] not in offered:
         raise PeerMisbehaved(
-            Reason.ALPN_NOT_OFFERED, f"the server chose the protocols {names}, offered were {offered}"
+            Reason.ALPN_NOT_OFFERED, f"the server chose the protocols {names[:3]}, offered were {offered}"
         )
     alpn = names[0].decode()
     if hs.trace:
@@ -169,6 +173,13 @@ def _check_request(request: CertificateRequest) -> CertificateRequest:
     if request.extensions.find(ext.SignatureSchemeList) is None:
         raise PeerMisbehaved(Reason.MISSING_EXTENSION, "the CertificateRequest has no signature_algorithms")
     return request
+
+
+def _origin(hs: ClientHandshake, peer: ByCertificate | ByPsk, psk: Psk | None) -> Origin | None:
+    if isinstance(peer, ByCertificate):
+        return Origin(hs.now(), peer.identity.expires_at)
+    session = psk.session if psk else None
+    return Origin(session.authenticated_at, session.certificate_expires_at) if session else None
 
 
 def _negotiated(
@@ -197,6 +208,6 @@ def _negotiated(
         peer_identity=identity,
         resumed=session is not None,
         server_name=str(offer.server_name) if offer.server_name else None,
-        mutual=mutual,
+        mutual=mutual or (session is not None and session.mutual),
         psk_identity=psk.identity if psk and not session else None,
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pellucid.codes import ExtensionType, NamedGroup, NameType, ProtocolVersion, name_of
-from pellucid.errors import PeerMisbehaved, Reason
+from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
 from pellucid.handshake.flow import ServerHandshake
 from pellucid.messages import ClientHello, Extensions
 from pellucid.messages import extensions as ext
@@ -47,18 +47,8 @@ def check_client_hello(hello: ClientHello) -> Request:
     schemes = extensions.find(ext.SignatureSchemeList)
     groups = extensions.find(ext.NamedGroupList)
     key_share = extensions.find(ext.KeyShareClientHello)
-    # RFC 9846 9.2. A PSK without key_share (psk_ke) is a client that we have nothing in common with.
-    if groups is None or key_share is None or (schemes is None and psks is None):
-        missing = [
-            name
-            for name, found in (
-                ("supported_groups", groups),
-                ("key_share", key_share),
-                ("signature_algorithms", schemes or psks),
-            )
-            if found is None
-        ]
-        raise PeerMisbehaved(Reason.MISSING_EXTENSION, f"the ClientHello lacks {', '.join(missing)}")
+    _check_mandatory(schemes, groups, key_share, psks)
+    assert groups is not None and key_share is not None
     return Request(
         hello,
         groups.named_group_list,
@@ -67,6 +57,26 @@ def check_client_hello(hello: ClientHello) -> Request:
         psks,
         _server_name(extensions),
     )
+
+
+def _check_mandatory(
+    schemes: ext.SignatureSchemeList | None,
+    groups: ext.NamedGroupList | None,
+    key_share: ext.KeyShareClientHello | None,
+    psks: ext.OfferedPsks | None,
+) -> None:
+    """RFC 9846 9.2: which extensions a ClientHello cannot do without."""
+    if psks is not None and groups is None and key_share is None:
+        # Allowed: this client wants a PSK without (EC)DHE, which we never do.
+        raise PeerIncompatible(Reason.NO_SHARED_GROUP, "the client only offers PSKs without (EC)DHE")
+    needed = (
+        ("supported_groups", groups),
+        ("key_share", key_share),
+        ("signature_algorithms", schemes or psks),
+    )
+    missing = [name for name, found in needed if found is None]
+    if missing:
+        raise PeerMisbehaved(Reason.MISSING_EXTENSION, f"the ClientHello lacks {', '.join(missing)}")
 
 
 def _check_psks(hello: ClientHello, psks: ext.OfferedPsks) -> None:
@@ -87,8 +97,9 @@ def _check_shares(groups: list[NamedGroup | int], key_share: ext.KeyShareClientH
     shares = {entry.group: entry.key_exchange for entry in key_share.client_shares}
     if len(shares) != len(key_share.client_shares):
         raise PeerMisbehaved(Reason.DUPLICATE_KEY_SHARE, "two key shares are of the same group")
+    offered = set(groups)
     for group in shares:
-        if group not in groups:
+        if group not in offered:
             raise PeerMisbehaved(
                 Reason.ILLEGAL_PARAMETER,
                 f"a key share is of {name_of(group, NamedGroup)}, which supported_groups does not name",
@@ -154,9 +165,13 @@ def _server_name(extensions: Extensions) -> str | None:
         return None
     # RFC 6066 3: "MUST NOT contain more than one name of the same name_type"
     hosts = [name.host_name for name in names.server_name_list if name.name_type == NameType.host_name]
-    if len(hosts) != 1:
+    if len(hosts) > 1:
         raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, f"server_name holds {len(hosts)} host names")
-    try:
-        return hosts[0].decode("ascii")
-    except UnicodeDecodeError:
-        raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, "server_name is not ASCII") from None
+    if not hosts:
+        # RFC 9846 9.3: "unrecognized" parameters are ignored, and so are names of another type.
+        return None
+    host = hosts[0].decode("latin-1")
+    if not (host.isascii() and host.isprintable() and " " not in host):
+        # It goes into logs and error texts: control characters must not.
+        raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, "server_name holds what no host name does")
+    return host

@@ -6,8 +6,8 @@ database, and a flow still reads like the RFC's figure. One channel carries effe
 flow finds out comes back by ``return``, and a fault is raised.
 """
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from pellucid.codes import KeyUpdateRequest, SignatureScheme
@@ -50,7 +50,7 @@ class InstallKeys:
     direction: Literal["read", "write"]
     epoch: str
     suite: Suite
-    secret: bytes
+    secret: bytes = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -61,6 +61,7 @@ class UpdateKeys:
     """
 
     request: KeyUpdateRequest
+    answers: bool = False
 
 
 @dataclass(slots=True)
@@ -77,11 +78,16 @@ class VerifyIdentity:
 
 @dataclass(slots=True)
 class SelectCredential:
-    """Which of our credentials fits? Answered by one and the scheme to sign with, or None."""
+    """Which of our credentials fits? Answered by one and the scheme to sign with, or None.
+
+    ``schemes``: what the peer verifies in a CertificateVerify; ``certificate_schemes``: in certificates
+    (RFC 9846 4.3.3); ``authorities``: names of those it trusts, none for no preference.
+    """
 
     server_name: str | None
-    schemes: tuple[SignatureScheme | int, ...]
-    authorities: tuple[bytes, ...]
+    schemes: Sequence[int]
+    certificate_schemes: Sequence[int]
+    authorities: Sequence[bytes]
 
 
 @dataclass(slots=True)

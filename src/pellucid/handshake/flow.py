@@ -21,8 +21,9 @@ from pellucid.handshake.effects import (
     VerifyIdentity,
 )
 from pellucid.identity import Credential, ServerName, VerifiedIdentity
-from pellucid.keys import KeySchedule, Transcript
-from pellucid.messages import HandshakeMessage
+from pellucid.keys import Transcript
+from pellucid.messages import Extensions, HandshakeMessage
+from pellucid.messages import extensions as ext
 
 if TYPE_CHECKING:
     from pellucid.trace import TraceView
@@ -43,12 +44,11 @@ class Handshake(Generic[Cfg]):
         "client_random",
         "config",
         "entropy",
-        "exporter_hash",
+        "exporter_secret",
         "key_entropy",
         "read_epoch",
         "read_secret",
-        "resumption_hash",
-        "schedule",
+        "resumption_secret",
         "side",
         "suite",
         "trace",
@@ -58,13 +58,6 @@ class Handshake(Generic[Cfg]):
     )
 
     suite: Suite
-    schedule: KeySchedule
-    #: Transcript-Hash up to the server's and to the client's Finished: what exporters and tickets need.
-    exporter_hash: bytes
-    resumption_hash: bytes
-    #: The application traffic secrets in force, and how many KeyUpdates led to them.
-    read_secret: bytes
-    write_secret: bytes
 
     def __init__(self, side: Literal["client", "server"], config: Cfg, trace: TraceView | None) -> None:
         self.side = side
@@ -74,7 +67,12 @@ class Handshake(Generic[Cfg]):
         self.key_entropy: Entropy | None = None if config.default_entropy else config.entropy
         self.transcript = Transcript()
         self.client_random = b""
+        # What is left of the key schedule when the handshake is complete; all else is forgotten by then,
+        # so that a KeyUpdate protects what came before it. Application traffic secrets, and how many
+        # KeyUpdates led to them:
+        self.read_secret = self.write_secret = b""
         self.read_epoch = self.write_epoch = 0
+        self.exporter_secret = self.resumption_secret = b""
         self.awaits_key_update = False
 
     def now(self) -> float:
@@ -85,6 +83,10 @@ class Handshake(Generic[Cfg]):
         """RFC 9850: hand a secret to the key log, if there is one."""
         if self.config.key_log is not None:
             self.config.key_log(label, self.client_random, secret)
+
+    def forget(self) -> None:
+        """RFC 9846 6: "forget the secret values and keys established in failed connections"."""
+        self.read_secret = self.write_secret = self.exporter_secret = self.resumption_secret = b""
 
     def send(self, message: HandshakeMessage) -> Send:
         """Encode and hash a message of the handshake; to be yielded, so that it is queued."""
@@ -134,10 +136,20 @@ def verify_identity(
 
 
 def select_credential(
-    server_name: str | None, schemes: tuple[SignatureScheme | int, ...], authorities: tuple[bytes, ...]
+    server_name: str | None, asked: Extensions
 ) -> Flow[tuple[Credential, SignatureScheme] | None]:
-    selected: tuple[Credential, SignatureScheme] | None
-    selected = yield SelectCredential(server_name, schemes, authorities)
+    """The credential that fits what a ClientHello or a CertificateRequest says of it in its extensions."""
+    schemes = asked.find(ext.SignatureSchemeList)
+    verified = schemes.supported_signature_algorithms if schemes else []
+    # RFC 9846 4.3.3: without signature_algorithms_cert, signature_algorithms is for certificates as well.
+    in_certificates = asked.find(ext.SignatureSchemeListCert)
+    authorities = asked.find(ext.CertificateAuthorities)
+    selected: tuple[Credential, SignatureScheme] | None = yield SelectCredential(
+        server_name,
+        verified,
+        in_certificates.supported_signature_algorithms if in_certificates else verified,
+        authorities.authorities if authorities else [],
+    )
     return selected
 
 

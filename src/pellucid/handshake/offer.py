@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pellucid.codes import NamedGroup, NameType, ProtocolVersion, PskKeyExchangeMode
 from pellucid.crypto.groups import PrivateShare, generate
 from pellucid.crypto.suites import SUITES, Suite
+from pellucid.handshake.authenticate import certificate_authorities
 from pellucid.handshake.effects import FindSession, Flow
 from pellucid.handshake.flow import ClientHandshake
 from pellucid.identity import ServerName as Name
@@ -23,7 +24,6 @@ class Psk:
     """A key that we offer to use instead of the server's certificate."""
 
     identity: bytes
-    key: bytes
     suite: Suite
     session: Session | None
     schedule: KeySchedule
@@ -70,13 +70,18 @@ def make_offer(hs: ClientHandshake, server_name: Name | None) -> Flow[Offer]:
 def make_shares(hs: ClientHandshake, groups: tuple[NamedGroup, ...]) -> dict[NamedGroup, PrivateShare]:
     """A private share for each group; a hybrid's classical half serves for its own group too.
 
-    draft-ietf-tls-hybrid-design 3.2 allows that: both stand in one ClientHello and die with it.
+    RFC 9846 4.3.8 wants key_exchange values "generated independently"; draft-ietf-tls-hybrid-design 3.2
+    lets the parts of a hybrid be shared within one ClientHello, with which they die.
     """
     shares: dict[NamedGroup, PrivateShare] = {}
-    for group in groups:
+    for group in sorted(groups, key=_is_classical):
         halves = (half for share in shares.values() if (half := share.half(group)) is not None)
         shares[group] = next(halves, None) or generate(group, hs.key_entropy)
-    return shares
+    return {group: shares[group] for group in groups}
+
+
+def _is_classical(group: NamedGroup) -> bool:
+    return "MLKEM" not in group.name
 
 
 def _extensions(
@@ -99,8 +104,10 @@ def _extensions(
         extensions.add(ext.SignatureSchemeListCert(list(config.certificate_schemes)))
     if config.alpn_protocols:
         extensions.add(ext.ProtocolNameList([name.encode() for name in config.alpn_protocols]))
-    if config.send_certificate_authorities and config.trust is not None and config.trust.subjects:
-        extensions.add(ext.CertificateAuthorities(list(config.trust.subjects)))
+    if config.send_certificate_authorities:
+        authorities = certificate_authorities(config.trust)
+        if authorities is not None:
+            extensions.add(authorities)
     if config.sessions is not None or config.psks:
         # psk_ke, without Diffie-Hellman, would give up forward secrecy: it is never offered.
         extensions.add(ext.PskKeyExchangeModes([PskKeyExchangeMode.psk_dhe_ke]))
@@ -130,7 +137,7 @@ def _find_psks(hs: ClientHandshake, server_name: Name | None) -> Flow[list[Psk]]
 def _psk(hs: ClientHandshake, identity: bytes, key: bytes, suite: Suite, session: Session | None) -> Psk:
     schedule = KeySchedule(suite, hs.trace)
     schedule.early(key)
-    return Psk(identity, key, suite, session, schedule)
+    return Psk(identity, suite, session, schedule)
 
 
 def finish_hello(hs: ClientHandshake, offer: Offer) -> None:

@@ -5,13 +5,16 @@ from pellucid.errors import Misuse, PeerMisbehaved, Reason
 from pellucid.events import KeyUpdated, SessionReceived
 from pellucid.handshake.effects import Emit, Flow, InstallKeys, SealTicket, Send, StoreSession, UpdateKeys
 from pellucid.handshake.flow import AnyHandshake, ClientHandshake, ServerHandshake, receive
-from pellucid.handshake.proofs import Connected
+from pellucid.handshake.proofs import Connected, Origin
 from pellucid.keys import next_traffic_secret, resumption_psk
 from pellucid.messages import Extensions, KeyUpdate, NewSessionTicket
 from pellucid.sessions import Session, TicketState
 
 #: A ticket holds the client's chain and travels in a ClientHello, which peers bound to 64 KiB or less.
 MAX_TICKET_CHAIN_BYTES = 2**15
+
+#: The longest ticket that we keep: it has to fit our next ClientHello beside everything else.
+MAX_TICKET_BYTES = 2**15
 
 #: RFC 9846 4.7.3: sending implementations "MUST NOT allow the epoch [...] to exceed 2^48-1".
 MAX_EPOCH = 2**48 - 1
@@ -29,32 +32,30 @@ def client_post_handshake(hs: ClientHandshake, connected: Connected) -> Flow[Non
 
 def server_post_handshake(hs: ServerHandshake, connected: Connected) -> Flow[None]:
     """Tickets first, then what a client may send."""
-    if hs.config.ticket_keys is not None and _may_resume(connected):
-        secret = hs.schedule.resumption_secret(hs.resumption_hash)
+    if hs.resumption_secret and connected.origin is not None and _fits(connected):
         for number in range(hs.config.tickets_per_handshake):
-            yield from _send_ticket(hs, connected, secret, number)
+            yield from _send_ticket(hs, connected, connected.origin, number)
+    hs.resumption_secret = b""
     while True:
         message = yield from receive(hs, "CONNECTED", KeyUpdate, hashed=False)
         yield from receive_key_update(hs, message)
 
 
-def _may_resume(connected: Connected) -> bool:
-    # A client that has an external PSK needs no ticket; a chain that fills one is not worth a resumption.
-    chain_bytes = sum(map(len, connected.negotiated.peer_chain))
-    return connected.negotiated.psk_identity is None and chain_bytes <= MAX_TICKET_CHAIN_BYTES
+def _fits(connected: Connected) -> bool:
+    return sum(map(len, connected.negotiated.peer_chain)) <= MAX_TICKET_CHAIN_BYTES
 
 
 def _receive_ticket(hs: ClientHandshake, connected: Connected, message: NewSessionTicket) -> Flow[None]:
     # RFC 9846 4.7.1: "The value of zero indicates that the ticket should be discarded immediately."
-    negotiated = connected.negotiated
-    if hs.config.sessions is None or message.ticket_lifetime == 0 or negotiated.server_name is None:
+    negotiated, origin = connected.negotiated, connected.origin
+    useless = message.ticket_lifetime == 0 or len(message.ticket) > MAX_TICKET_BYTES
+    if useless or not hs.resumption_secret or negotiated.server_name is None or origin is None:
         return
-    secret = hs.schedule.resumption_secret(hs.resumption_hash)
     session = Session(
         protocol=negotiated.protocol,
         cipher_suite=negotiated.cipher_suite,
         hash_name=hs.suite.hash_name,
-        psk=resumption_psk(hs.suite.hash_name, secret, message.ticket_nonce, trace=hs.trace),
+        psk=_psk(hs, message.ticket_nonce),
         ticket=message.ticket,
         ticket_age_add=message.ticket_age_add,
         lifetime_seconds=message.ticket_lifetime,
@@ -62,13 +63,16 @@ def _receive_ticket(hs: ClientHandshake, connected: Connected, message: NewSessi
         server_name=negotiated.server_name,
         alpn=negotiated.alpn,
         peer_chain=negotiated.peer_chain,
+        mutual=negotiated.mutual,
+        authenticated_at=origin.authenticated_at,
+        certificate_expires_at=origin.expires_at,
         scope=hs.config.session_scope,
     )
     yield StoreSession(session)
     yield Emit(SessionReceived(session))
 
 
-def _send_ticket(hs: ServerHandshake, connected: Connected, secret: bytes, number: int) -> Flow[None]:
+def _send_ticket(hs: ServerHandshake, connected: Connected, origin: Origin, number: int) -> Flow[None]:
     # RFC 9846 4.7.1: the nonce is "unique across all tickets issued on this connection".
     nonce = number.to_bytes(1, "big")
     assert hs.config.ticket_keys is not None
@@ -78,20 +82,24 @@ def _send_ticket(hs: ServerHandshake, connected: Connected, secret: bytes, numbe
     ticket: bytes = yield SealTicket(
         TicketState(
             suite=negotiated.cipher_suite,
-            psk=resumption_psk(hs.suite.hash_name, secret, nonce, trace=hs.trace),
+            psk=_psk(hs, nonce),
             age_add=age_add,
             created_at=hs.now(),
             lifetime_seconds=lifetime_seconds,
             server_name=negotiated.server_name,
             alpn=negotiated.alpn,
             client_chain=negotiated.peer_chain,
-            server_identity=connected.server_identity,
-            authenticated_at=connected.authenticated_at or hs.now(),
+            server_identity=origin.server_identity,
+            authenticated_at=origin.authenticated_at,
         )
     )
     message = NewSessionTicket(lifetime_seconds, age_add, nonce, ticket, Extensions())
     message.encode()
     yield Send(message)
+
+
+def _psk(hs: AnyHandshake, nonce: bytes) -> bytes:
+    return resumption_psk(hs.suite.hash_name, hs.resumption_secret, nonce, trace=hs.trace)
 
 
 def receive_key_update(hs: AnyHandshake, message: KeyUpdate) -> Flow[None]:
@@ -103,9 +111,10 @@ def receive_key_update(hs: AnyHandshake, message: KeyUpdate) -> Flow[None]:
     hs.read_epoch += 1
     yield InstallKeys("read", f"application {hs.read_epoch}", hs.suite, hs.read_secret)
     requested = message.request_update is KeyUpdateRequest.update_requested
+    answered = False
     if requested:
-        yield from update_write_keys(KeyUpdateRequest.update_not_requested)
-    yield Emit(KeyUpdated(answered=requested))
+        answered = yield UpdateKeys(KeyUpdateRequest.update_not_requested, answers=True)
+    yield Emit(KeyUpdated(answered))
 
 
 def update_write_keys(request: KeyUpdateRequest) -> Flow[None]:

@@ -6,6 +6,7 @@ functions that check the signature and the Finished. The identity's own proof is
 """
 
 from dataclasses import dataclass
+from math import inf
 
 from pellucid.codes import SignatureScheme, name_of
 from pellucid.crypto.kdf import constant_time_equal
@@ -52,16 +53,28 @@ class Anonymous:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The handshake with certificates that a line of resumptions goes back to; None behind an external PSK.
+
+    ``authenticated_at`` and ``expires_at``, the end of the server's certificates as the client knows it, are
+    POSIX seconds; ``server_identity`` is the fingerprint of the server's certificate, as the server knows it.
+    ``resumable``: whether the client said that it can use a ticket.
+    """
+
+    authenticated_at: float
+    expires_at: float = inf
+    server_identity: bytes = b""
+    resumable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Connected:
     """An established connection: how the peer proved itself, and what was agreed on."""
 
     peer: ByCertificate | ByPsk | Anonymous
     finished: FinishedVerified
     negotiated: Negotiated
-    #: Server: POSIX seconds of the handshake with certificates that this one resumes, 0 where it is one
-    #: itself; and the fingerprint of the certificate that we showed in it.
-    authenticated_at: float = 0.0
-    server_identity: bytes = b""
+    origin: Origin | None
 
 
 def certificate_verify_content(whose: str, transcript_hash: bytes) -> bytes:

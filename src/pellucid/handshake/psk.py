@@ -10,6 +10,7 @@ from pellucid.handshake.client_hello import Request
 from pellucid.handshake.effects import Flow, OpenTicket
 from pellucid.handshake.flow import ServerHandshake, verify_identity
 from pellucid.handshake.offer import truncate
+from pellucid.handshake.proofs import Origin
 from pellucid.identity import VerifiedIdentity
 from pellucid.keys import KeySchedule, finished_verify_data
 from pellucid.messages import extensions as ext
@@ -28,8 +29,7 @@ class SelectedPsk:
     identity: bytes
     schedule: KeySchedule
     resumes: bool
-    authenticated_at: float = 0.0
-    server_identity: bytes = b""
+    origin: Origin | None = None
     client_chain: tuple[bytes, ...] = ()
     client_identity: VerifiedIdentity | None = None
 
@@ -93,7 +93,7 @@ def _look_up(
         return "the session was with another server name"
     if state.server_identity not in hs.config.fingerprints:
         return "the session was with a certificate that we no longer have"
-    if bool(state.client_chain) > (hs.config.client_authentication != "none"):
+    if state.client_chain and hs.config.client_authentication == "none":
         return "the session has a client certificate, and none is asked for"
     if not state.client_chain and hs.config.client_authentication == "required":
         return "the session has no client certificate"
@@ -110,8 +110,7 @@ def _look_up(
         identity,
         schedule,
         resumes=True,
-        authenticated_at=state.authenticated_at,
-        server_identity=state.server_identity,
+        origin=Origin(state.authenticated_at or state.created_at, server_identity=state.server_identity),
         client_chain=state.client_chain,
         client_identity=client,
     )

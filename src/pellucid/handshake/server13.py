@@ -17,11 +17,11 @@ ClientHello            -------->
 
 from dataclasses import dataclass
 
-from pellucid.codes import NamedGroup, ProtocolVersion, SignatureScheme
+from pellucid.codes import NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
 from pellucid.config import fingerprint
 from pellucid.crypto.groups import respond
 from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
-from pellucid.handshake.authenticate import receive_certificate, send_certificate
+from pellucid.handshake.authenticate import certificate_authorities, receive_certificate, send_certificate
 from pellucid.handshake.choose import choose_alpn, choose_cipher_suite, choose_group
 from pellucid.handshake.client_hello import Request, check_client_hello, check_second_hello
 from pellucid.handshake.effects import Flow, SendChangeCipherSpec, SkipEarlyData
@@ -30,7 +30,7 @@ from pellucid.handshake.flow import (
     receive,
     select_credential,
 )
-from pellucid.handshake.proofs import Anonymous, ByCertificate, ByPsk, Connected, verify_finished
+from pellucid.handshake.proofs import Anonymous, ByCertificate, ByPsk, Connected, Origin, verify_finished
 from pellucid.handshake.psk import SelectedPsk, check_binder, select_psk
 from pellucid.identity import Credential
 from pellucid.keys import KeySchedule, finished_verify_data
@@ -82,7 +82,7 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     answer = Answer(group, psk, _choose_alpn(hs, request), credential, retried)
     hs.transcript.add(hello.raw)
 
-    client_secret, server_secret = yield from _send_server_hello(hs, request, answer)
+    schedule, client_secret, server_secret = yield from _send_server_hello(hs, request, answer)
     yield hs.send(_encrypted_extensions(request, answer))
     asking = credential is not None and hs.config.client_authentication != "none"
     certificate_request = _certificate_request(hs) if asking else None
@@ -93,9 +93,10 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     verify_data = finished_verify_data(hs.suite.hash_name, server_secret, hs.transcript.digest())
     yield hs.send(Finished(verify_data))
 
-    hs.schedule.main()
-    hs.exporter_hash = hs.transcript.digest()
-    client_application, server_application = hs.schedule.application_traffic_secrets(hs.exporter_hash)
+    schedule.main()
+    transcript_hash = hs.transcript.digest()
+    client_application, server_application = schedule.application_traffic_secrets(transcript_hash)
+    hs.exporter_secret = schedule.exporter_secret(transcript_hash)
     hs.log_key("CLIENT_TRAFFIC_SECRET_0", client_application)
     hs.log_key("SERVER_TRAFFIC_SECRET_0", server_application)
     yield hs.install_keys("write", "application", server_application)
@@ -106,12 +107,20 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     verified = verify_finished(hs, finished, client_secret, transcript_hash)
     yield hs.install_keys("read", "application", client_application)
     hs.read_secret, hs.write_secret = client_application, server_application
-    hs.resumption_hash = hs.transcript.digest()
-    negotiated = _negotiated(hs, request, answer, peer)
-    if psk is not None:
-        return Connected(peer, verified, negotiated, psk.authenticated_at, psk.server_identity)
-    assert credential is not None
-    return Connected(peer, verified, negotiated, server_identity=fingerprint(credential[0]))
+    origin = _origin(hs, request, answer)
+    if origin is not None and origin.resumable and hs.config.ticket_keys is not None:
+        hs.resumption_secret = schedule.resumption_secret(hs.transcript.digest())
+    return Connected(peer, verified, _negotiated(hs, request, answer, peer), origin)
+
+
+def _origin(hs: ServerHandshake, request: Request, answer: Answer) -> Origin | None:
+    if answer.psk is not None:
+        return answer.psk.origin
+    assert answer.credential is not None
+    # RFC 9846 4.7.1: tickets are for a client whose hello "contained a suitable "psk_key_exchange_modes""
+    modes = request.hello.extensions.find(ext.PskKeyExchangeModes)
+    resumable = modes is not None and PskKeyExchangeMode.psk_dhe_ke in modes.ke_modes
+    return Origin(hs.now(), server_identity=fingerprint(answer.credential[0]), resumable=resumable)
 
 
 def _retry(
@@ -150,7 +159,9 @@ def _retry(
     return again, psk
 
 
-def _send_server_hello(hs: ServerHandshake, request: Request, answer: Answer) -> Flow[tuple[bytes, bytes]]:
+def _send_server_hello(
+    hs: ServerHandshake, request: Request, answer: Answer
+) -> Flow[tuple[KeySchedule, bytes, bytes]]:
     """The last message in the clear. Gives the client's and the server's handshake traffic secrets."""
     peer_share = request.shares[answer.group]
     share, shared_secret = respond(answer.group, peer_share, hs.key_entropy)
@@ -182,22 +193,22 @@ def _send_server_hello(hs: ServerHandshake, request: Request, answer: Answer) ->
     if session_id and not answer.retried:
         # RFC 9846 E.4: "immediately after its first handshake message"
         yield SendChangeCipherSpec()
-    schedule = hs.schedule = answer.psk.schedule if answer.psk else KeySchedule(hs.suite, hs.trace)
+    schedule = answer.psk.schedule if answer.psk else KeySchedule(hs.suite, hs.trace)
     if answer.psk is None:
         schedule.early(None)
     schedule.handshake(shared_secret)
     client_secret, server_secret = schedule.handshake_traffic_secrets(hs.transcript.digest())
-    hs.log_key("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client_secret)
-    hs.log_key("SERVER_HANDSHAKE_TRAFFIC_SECRET", server_secret)
     yield hs.install_keys("write", "handshake", server_secret)
     yield hs.install_keys("read", "handshake", client_secret)
+    # Behind the keys, so that a key log that fails is told to the client by an alert that it can read.
+    hs.log_key("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client_secret)
+    hs.log_key("SERVER_HANDSHAKE_TRAFFIC_SECRET", server_secret)
     if request.offers_early_data and not answer.retried:
         yield SkipEarlyData(hs.config.max_skipped_early_data_bytes)
-    return client_secret, server_secret
+    return schedule, client_secret, server_secret
 
 
 def _choose_credential(hs: ServerHandshake, request: Request) -> Flow[tuple[Credential, SignatureScheme]]:
-    authorities = request.hello.extensions.find(ext.CertificateAuthorities)
     name = request.server_name
     credentials = hs.config.credentials
     unknown = name is not None and not any(credential.matches(name) for credential in credentials)
@@ -215,9 +226,7 @@ def _choose_credential(hs: ServerHandshake, request: Request) -> Flow[tuple[Cred
         raise PeerMisbehaved(
             Reason.MISSING_EXTENSION, "no PSK of the client's is usable, and it has no signature_algorithms"
         )
-    selected = yield from select_credential(
-        name, request.schemes, tuple(authorities.authorities) if authorities else ()
-    )
+    selected = yield from select_credential(name, request.hello.extensions)
     if selected is None:
         raise PeerIncompatible(
             Reason.NO_SHARED_SIGNATURE_SCHEME, "no key of ours signs with a scheme that the client verifies"
@@ -234,7 +243,8 @@ def _choose_alpn(hs: ServerHandshake, request: Request) -> str | None:
 
 def _encrypted_extensions(request: Request, answer: Answer) -> EncryptedExtensions:
     extensions = Extensions()
-    if answer.credential is not None and request.server_name is not None:
+    name = request.server_name
+    if answer.credential is not None and name is not None and answer.credential[0].matches(name):
         # RFC 6066 3: the server acknowledges a name that it has used to pick the certificate.
         extensions.add(ext.ServerNameAcknowledged())
     if answer.alpn is not None:
@@ -245,8 +255,9 @@ def _encrypted_extensions(request: Request, answer: Answer) -> EncryptedExtensio
 def _certificate_request(hs: ServerHandshake) -> CertificateRequest:
     schemes = [*hs.config.parameters.signature_schemes, *CERTIFICATE_ONLY_SCHEMES]
     extensions = Extensions.of(ext.SignatureSchemeList(list(schemes)))
-    if hs.config.trust is not None and hs.config.trust.subjects:
-        extensions.add(ext.CertificateAuthorities(list(hs.config.trust.subjects)))
+    authorities = certificate_authorities(hs.config.trust)
+    if authorities is not None:
+        extensions.add(authorities)
     return CertificateRequest(b"", extensions)
 
 

@@ -15,6 +15,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 from pellucid.codes import SignatureScheme
 from pellucid.crypto import signatures
 from pellucid.errors import CertificateRejected, Misuse, Reason
+from pellucid.identity.chain_schemes import chain_schemes
 from pellucid.identity.der import UNDECODABLE, CertificateFields, certificate_fields, pss_hash
 from pellucid.identity.names import NamePatterns, parse_server_name
 from pellucid.identity.pem import Block, blocks, parse_certificate, parse_certificates
@@ -54,12 +55,23 @@ class Credential:
     parsed, a missing part, a wrong password, or a key that cannot sign a TLS 1.3 handshake.
     """
 
-    __slots__ = ("_key", "_patterns", "chain", "issuers", "names", "schemes", "subject")
+    __slots__ = (
+        "_key",
+        "_patterns",
+        "chain",
+        "chain_schemes",
+        "issuers",
+        "names",
+        "schemes",
+        "subject",
+    )
 
     #: The certificates in DER, leaf first, as they are sent.
     chain: tuple[bytes, ...]
     #: What the key can sign a CertificateVerify with, preferred first.
     schemes: tuple[SignatureScheme, ...]
+    #: For each signature of the chain, the schemes any of which allows it.
+    chain_schemes: tuple[frozenset[SignatureScheme], ...]
     #: The host names and addresses that the leaf is for.
     names: tuple[str, ...]
     #: The issuer of each certificate of the chain (DER names): what certificate_authorities is compared with.
@@ -84,6 +96,7 @@ class Credential:
         fields = [certificate_fields(der) for der in self.chain]
         self.issuers = frozenset(field.issuer for field in fields)
         self.subject = subject_text(leaf)
+        self.chain_schemes = chain_schemes(certificates)
         self.schemes = _schemes(leaf, fields[0].subject_public_key_info)
         if not self.schemes:
             raise _bad(f'the key of "{self.subject}" fits no signature scheme of TLS 1.3')

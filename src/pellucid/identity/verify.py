@@ -61,6 +61,11 @@ class VerifiedIdentity:
         """Whether the leaf's key is id-RSASSA-PSS, which may sign rsa_pss_pss_* only (RFC 9846 4.3.3)."""
         return self.chain[0].public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
 
+    @property
+    def expires_at(self) -> float:
+        """When the first certificate of the path ends, in POSIX seconds."""
+        return min(certificate.not_valid_after_utc.timestamp() for certificate in self.path)
+
     def __repr__(self) -> str:
         return f"VerifiedIdentity({self.subject!r}, {len(self.path)} certificates to the root)"
 

@@ -36,19 +36,22 @@ MESSAGE_LIMITS: dict[int, int] = {
 class HandshakeJoiner:
     """Collects the fragments of handshake records and hands out whole messages."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_buffer", "pending")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        #: Whether bytes are held: part of a message, or messages that were not taken yet.
+        self.pending = False
 
     @property
-    def pending(self) -> bool:
-        """Whether bytes are held: part of a message, or messages that were not taken yet."""
-        return bool(self._buffer)
+    def first_byte(self) -> int | None:
+        """The type of the message that is being collected; None where there is none."""
+        return self._buffer[0] if self._buffer else None
 
     def add(self, fragment: bytes) -> None:
         """Append the content of one handshake record."""
         self._buffer += fragment
+        self.pending = bool(self._buffer)
 
     def next(self) -> bytes | None:
         """The next whole message with its 4-byte header, or None before one is complete.
@@ -67,6 +70,7 @@ class HandshakeJoiner:
         if len(buffer) == end:
             message = bytes(buffer)
             self._buffer = bytearray()
+            self.pending = False
             return message
         message = bytes(buffer[:end])
         # Deleting from the front moves a pointer, not the bytes behind.

@@ -12,16 +12,26 @@ records in other ways and put their classes next to these.
 
 from typing import Protocol
 
+from pellucid.codes import ContentType
 from pellucid.crypto.suites import Aead, InvalidTag, Suite
 from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.keys.key_schedule import TrafficKeys
 from pellucid.record.limits import HEADER_LENGTH, MAX_CIPHERTEXT
 from pellucid.record.workspace import Workspace
 
-# RFC 9846 5.2: opaque_type is always application_data, legacy_record_version always 0x0303.
-_OPAQUE_TYPE_AND_VERSION = b"\x17\x03\x03"
+# RFC 9846 5.2: opaque_type is always application_data, legacy_record_version always 0x0303. With the length
+# added, it is five bytes in network order.
+_HEADER = 0x17_0303_0000
+
+# A plain int: comparing with a member of an IntEnum costs three times as much.
+_APPLICATION_DATA = int(ContentType.application_data)
 
 _TYPE_BYTE = tuple(bytes([value]) for value in range(256))
+
+
+#: How many records were opened; where their joined contents end in the buffer; and the last one's type and
+#: content where it is not application data, or is empty.
+OpenedRun = tuple[int, int, tuple[int, bytes] | None]
 
 
 class RecordSealer(Protocol):
@@ -40,12 +50,10 @@ class RecordSealer(Protocol):
         """One complete record, header included. For content of up to a few KiB."""
         ...
 
-    def seal_run(
-        self, workspace: Workspace, content_type: int, data: memoryview, size: int, count: int
-    ) -> int:
-        """Write `count` records to `workspace.out`, of `size` bytes of content each, and return their length.
+    def seal_run(self, workspace: Workspace, content_type: int, data: memoryview, size: int) -> int:
+        """Write `data` to `workspace.out` as records, and return their length.
 
-        `data` holds their content; no padding.
+        Each holds `size` bytes of content, the last one what is left. No padding.
         """
         ...
 
@@ -71,12 +79,15 @@ class RecordOpener(Protocol):
         """
         ...
 
-    def open_into(
-        self, header: bytes, body: memoryview, out: memoryview, offset: int, max_fragment: int
-    ) -> tuple[int, int]:
-        """Write the content to `out` at `offset`; return the true content type and the content's length.
+    def open_run(
+        self, data: bytes, start: int, size: int, most: int, out: memoryview, offset: int, max_fragment: int
+    ) -> OpenedRun:
+        """Open the record at `start` of `data`, `size` bytes with its header, and those like it behind it.
 
-        What follows the content in `out`, up to the fragment's length, is overwritten.
+        At most `most` of them, which all have to be there; like it is what has the same header. Their contents
+        are written to `out` from `offset`, one behind the other, each over the last one's type and padding.
+        The run ends with the first record that is not application data or has no content, and before one
+        that is refused; where that is the first, it raises as `open` does.
         """
         ...
 
@@ -100,37 +111,38 @@ class Sealer:
         inner = content + _TYPE_BYTE[content_type]
         if padding:
             inner += bytes(padding)
-        header = _OPAQUE_TYPE_AND_VERSION + (len(inner) + self._tag_length).to_bytes(2, "big")
-        # RFC 9846 5.3: the sequence number, "padded to the left with zeros to iv_length", XORed with the IV.
-        nonce = (self._iv ^ self.sequence).to_bytes(self._iv_length, "big")
+        header = (_HEADER + len(inner) + self._tag_length).to_bytes(HEADER_LENGTH, "big")
         # Counted before it is used: whatever happens, a nonce is never used again.
-        self.sequence += 1
+        sequence = self.sequence
+        self.sequence = sequence + 1
+        # RFC 9846 5.3: the sequence number, "padded to the left with zeros to iv_length", XORed with the IV.
+        nonce = (self._iv ^ sequence).to_bytes(self._iv_length, "big")
         return header + self._aead.encrypt(nonce, inner, header)
 
-    def seal_run(
-        self, workspace: Workspace, content_type: int, data: memoryview, size: int, count: int
-    ) -> int:
-        """Write `count` records of `size` bytes each to `workspace.out`; see `RecordSealer.seal_run`."""
+    def seal_run(self, workspace: Workspace, content_type: int, data: memoryview, size: int) -> int:
+        """Write `data` to `workspace.out` as records of `size` bytes; see `RecordSealer.seal_run`."""
         out = workspace.out
-        inner = workspace.inner[: size + 1]
-        content = inner[:size]
-        inner[size] = content_type  # stands behind the content of every record
-        length = size + 1 + self._tag_length
-        header = _OPAQUE_TYPE_AND_VERSION + length.to_bytes(2, "big")
-        iv = self._iv
-        iv_length = self._iv_length
-        encrypt_into = self._aead.encrypt_into
+        total = len(data)
+        iv, iv_length, encrypt_into = self._iv, self._iv_length, self._aead.encrypt_into
         sequence = self.sequence
-        self.sequence = sequence + count
-        record = 0
-        for start in range(0, count * size, size):
+        self.sequence = sequence + -(-total // size)
+        written = start = 0
+        while start < total:
+            if not start or start + size > total:
+                size = min(size, total - start)
+                inner = workspace.inner[: size + 1]
+                content = inner[:size]
+                inner[size] = content_type  # stands behind the content of every record
+                length = size + 1 + self._tag_length
+                header = (_HEADER + length).to_bytes(HEADER_LENGTH, "big")
             content[:] = data[start : start + size]
-            body = record + HEADER_LENGTH
-            out[record:body] = header
-            record = body + length
-            encrypt_into((iv ^ sequence).to_bytes(iv_length, "big"), inner, header, out[body:record])
+            start += size
+            body = written + HEADER_LENGTH
+            out[written:body] = header
+            written = body + length
+            encrypt_into((iv ^ sequence).to_bytes(iv_length, "big"), inner, header, out[body:written])
             sequence += 1
-        return record
+        return written
 
     def __repr__(self) -> str:
         return f"<Sealer, {self.sequence} records sealed>"
@@ -162,36 +174,50 @@ class Opener:
             raise self._forged() from None
         if len(inner) > max_fragment + 1:
             raise _too_long(len(inner), max_fragment)
-        # RFC 9846 5.4: the receiver "scans the field from the end toward the beginning until it finds a
-        # non-zero octet". `rstrip` copies nothing where nothing is padded.
-        inner = inner.rstrip(b"\0")
-        if not inner:
-            raise _no_type()
+        if not inner or not inner[-1]:
+            inner = _without_padding(inner)
         self.sequence += 1
         return inner[-1], inner[:-1]
 
-    def open_into(
-        self, header: bytes, body: memoryview, out: memoryview, offset: int, max_fragment: int
-    ) -> tuple[int, int]:
-        """Write the content to `out` at `offset`; see `RecordOpener.open_into`."""
-        size = len(body) - self._tag_length
-        if size < 0:
+    def open_run(
+        self, data: bytes, start: int, size: int, most: int, out: memoryview, offset: int, max_fragment: int
+    ) -> OpenedRun:
+        """Write the contents to `out` from `offset`; see `RecordOpener.open_run`."""
+        header = data[start : start + HEADER_LENGTH]
+        inner = size - HEADER_LENGTH - self._tag_length  # of the TLSInnerPlaintext
+        if inner < 0:
             raise self._forged()
+        view = memoryview(data)
+        iv, iv_length, decrypt_into = self._iv, self._iv_length, self._aead.decrypt_into
+        sequence = self.sequence
+        end = sequence + most
+        other = None
         try:
-            nonce = (self._iv ^ self.sequence).to_bytes(self._iv_length, "big")
-            self._aead.decrypt_into(nonce, body, header, out[offset : offset + size])
-        except InvalidTag:
-            raise self._forged() from None
-        if size > max_fragment + 1:
-            raise _too_long(size, max_fragment)
-        content_type = out[offset + size - 1] if size else 0
-        if not content_type:
-            size = len(bytes(out[offset : offset + size]).rstrip(b"\0"))
-            if not size:
-                raise _no_type()
-            content_type = out[offset + size - 1]
-        self.sequence += 1
-        return content_type, size - 1
+            while True:
+                body = start + HEADER_LENGTH
+                start += size
+                nonce = (iv ^ sequence).to_bytes(iv_length, "big")
+                decrypt_into(nonce, view[body:start], header, out[offset : offset + inner])
+                if inner > max_fragment + 1:
+                    raise _too_long(inner, max_fragment)
+                used = inner
+                if not inner or not out[offset + inner - 1]:
+                    used = len(_without_padding(bytes(out[offset : offset + inner])))
+                content_type = out[offset + used - 1]
+                sequence += 1
+                if used == 1 or content_type != _APPLICATION_DATA:
+                    other = content_type, bytes(out[offset : offset + used - 1])
+                    break
+                offset += used - 1
+                if sequence == end or not data.startswith(header, start):
+                    break
+        except (InvalidTag, PeerMisbehaved) as refused:
+            # Behind a record that was opened it is not told now: the next call meets it as the first.
+            if sequence == self.sequence:
+                raise (self._forged() if isinstance(refused, InvalidTag) else refused) from None
+        count = sequence - self.sequence
+        self.sequence = sequence
+        return count, offset, other
 
     def _forged(self) -> PeerMisbehaved:
         # RFC 9846 5.2: "If the decryption fails, the receiver MUST terminate the connection with a
@@ -213,7 +239,12 @@ def _too_long(inner_length: int, max_fragment: int) -> PeerMisbehaved:
     )
 
 
-def _no_type() -> PeerMisbehaved:
-    # RFC 9846 5.4: "If a receiving implementation does not find a non-zero octet in the cleartext, it MUST
-    # terminate the connection with an "unexpected_message" alert."
-    return PeerMisbehaved(Reason.UNEXPECTED_RECORD, "a record holds zeros alone, and so no content type")
+def _without_padding(inner: bytes) -> bytes:
+    # RFC 9846 5.4: the receiver "scans the field from the end toward the beginning until it finds a
+    # non-zero octet".
+    inner = inner.rstrip(b"\0")
+    if not inner:
+        # "If a receiving implementation does not find a non-zero octet in the cleartext, it MUST terminate
+        # the connection with an "unexpected_message" alert."
+        raise PeerMisbehaved(Reason.UNEXPECTED_RECORD, "a record holds zeros alone, and so no content type")
+    return inner

@@ -35,6 +35,10 @@ _APPLICATION_DATA = int(ContentType.application_data)
 # byte by byte does not occupy a Python object for each of them.
 _MOST_CHUNKS = 256
 
+# How nearly every protected record starts: RFC 9846 5.2 has both values fixed, but the version is not to be
+# looked at.
+_USUAL_START = b"\x17\x03\x03"
+
 # RFC 9846 4.7.1 counts the payload of early data, "not padding or the inner content type byte". A server that
 # cannot decrypt sees no padding; it takes off the type and a tag of 16 bytes.
 _EARLY_DATA_OVERHEAD = 17
@@ -83,6 +87,11 @@ class RecordReader:
     def buffered(self) -> int:
         """Bytes fed and not yet handed up. At the end of the stream, more than 0 is a record cut short."""
         return len(self._data) - self._start + self._waiting
+
+    @property
+    def drained(self) -> bool:
+        """Whether there is nothing to ask `next` for before more is fed."""
+        return not self._data and self._stashed is None and self._failure is None
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the network. `bytes` are kept, not copied."""
@@ -148,6 +157,36 @@ class RecordReader:
         application data may come. `limit` is from 2^14 (a whole record) to 2^16. Raises as `next` does, but
         hands out data before the fault first.
         """
+        data = self._data
+        size = len(data) - HEADER_LENGTH
+        opener = self._opener
+        if (
+            size < 0
+            or data[3] << 8 | data[4] != size
+            or not data.startswith(_USUAL_START)
+            or opener is None
+            or size > opener.longest
+            or (self._start or self._chunks or self._first or self.trace)
+            or not (self._stashed is self._skip is self._failure is None)
+        ):
+            return self._several(limit)
+        # One record, whole and as usual, is all there is. That is so common that it goes the shortest way.
+        try:
+            content_type, content = opener.open(data[:HEADER_LENGTH], data[HEADER_LENGTH:], self.max_fragment)
+            self._data = b""
+            self._size = 0
+            self._plaintext_alerts = False
+            if content and content_type == _APPLICATION_DATA:
+                self._empty_records = 0
+                return content
+            self._set_aside(content_type, content)
+        except PeerMisbehaved as error:
+            self._failure = error
+            raise
+        return None
+
+    def _several(self, limit: int) -> bytes | None:
+        """`next_data`, whatever is buffered."""
         if self._failure is not None:
             raise self._failure
         opener = self._opener
@@ -159,9 +198,6 @@ class RecordReader:
             size = self._frame()
             if not size or self._data[self._start] != _APPLICATION_DATA:
                 return None
-            if self._start + size == len(self._data) and not self._chunks:
-                # A record that is alone is opened faster by itself than through a workspace.
-                return self._single(opener, size)
         except PeerMisbehaved as error:
             self._failure = error
             raise
@@ -307,60 +343,31 @@ class RecordReader:
             self._check_opened(record.content_type, len(record.fragment))
         return record
 
-    def _single(self, opener: RecordOpener, size: int) -> bytes | None:
-        """Open the one record that is buffered."""
-        data = self._data
-        start = self._start
-        body = start + HEADER_LENGTH
-        content_type, fragment = opener.open(data[start:body], data[body:], self.max_fragment)
-        if self.trace:
-            self._record(content_type, size, encrypted=True)
-        self._consume(size)
-        self._plaintext_alerts = False
-        if fragment and content_type == _APPLICATION_DATA:
-            self._empty_records = 0
-            return fragment
-        self._set_aside(content_type, fragment)
-        return None
-
     def _run(self, opener: RecordOpener, out: memoryview, size: int, limit: int) -> bytes | None:
-        """Open records one behind the other into `out`; each overwrites the last one's type and padding."""
+        """Open records one behind the other into `out`, until `limit`, another record or the last whole one."""
         position = 0
-        limit += HEADER_LENGTH + opener.overhead
-        max_fragment = self.max_fragment
-        data = self._data
-        view = memoryview(data)
-        start = self._start
-        header = data[start : start + HEADER_LENGTH]
-        self._plaintext_alerts = False
         try:
             while True:
-                body = view[start + HEADER_LENGTH : start + size]
-                content_type, length = opener.open_into(header, body, out, position, max_fragment)
-                if self.trace:
-                    self._record(content_type, size, encrypted=True)
-                start += size
-                # A header that is the same as the last one needs no other look at it.
-                another = start + size <= len(data) and data.startswith(header, start)
-                if another:
-                    self._start = start
-                else:
-                    self._consume(size)
-                if length and content_type == _APPLICATION_DATA:
-                    self._empty_records = 0
-                    position += length
-                elif self._set_aside(content_type, out[position : position + length]):
+                data = self._data
+                start = self._start
+                content = max(size - HEADER_LENGTH - opener.overhead, 1)  # of a record, without padding
+                fitting = (limit - position) // content
+                if position and not fitting:
                     break
-                if not another:
-                    size = self._frame()
-                    if not size or self._data[self._start] != _APPLICATION_DATA:
-                        break
-                    if data is not self._data:
-                        data = self._data
-                        view = memoryview(data)
-                    start = self._start
-                    header = data[start : start + HEADER_LENGTH]
-                if position and position + size > limit:
+                most = max(min(fitting, (len(data) - start) // size), 1)
+                count, position, other = opener.open_run(
+                    data, start, size, most, out, position, self.max_fragment
+                )
+                self._plaintext_alerts = False
+                if self.trace:
+                    self._trace_run(count, size, other)
+                self._consume(count * size)
+                if other is None or count > 1:
+                    self._empty_records = 0
+                if other is not None and self._set_aside(*other):
+                    break
+                size = self._frame()
+                if not size or self._data[self._start] != _APPLICATION_DATA:
                     break
         except PeerMisbehaved as error:
             self._failure = error
@@ -368,12 +375,12 @@ class RecordReader:
                 raise
         return bytes(out[:position]) if position else None
 
-    def _set_aside(self, content_type: int, content: bytes | memoryview) -> bool:
+    def _set_aside(self, content_type: int, content: bytes) -> bool:
         """Keep a record that is not application data for `next`; whether it was one (and not just empty)."""
         self._check_opened(content_type, len(content))
         if content_type == _APPLICATION_DATA:
             return False
-        self._stashed = Record(content_type, bytes(content), encrypted=True)
+        self._stashed = Record(content_type, content, encrypted=True)
         return True
 
     def _check_opened(self, content_type: int, length: int) -> None:
@@ -412,6 +419,14 @@ class RecordReader:
         if self.trace:
             self._record(_APPLICATION_DATA, size, encrypted=True)
         self._consume(size)
+
+    def _trace_run(self, count: int, size: int, other: tuple[int, bytes] | None) -> None:
+        start = self._start
+        for _ in range(count - 1):
+            self._record(_APPLICATION_DATA, size, encrypted=True)
+            self._start += size
+        self._record(_APPLICATION_DATA if other is None else other[0], size, encrypted=True)
+        self._start = start
 
     def _record(self, content_type: int, size: int, *, encrypted: bool) -> None:
         assert self.trace is not None

@@ -65,15 +65,13 @@ class RecordWriter:
     """
 
     __slots__ = ("_first", "_key_changes", "_offset", "_queue", "_sealer", "_update_requested",
-                 "make_key_update", "max_fragment", "padding", "pending", "trace")  # fmt: skip
+                 "make_key_update", "max_fragment", "padding", "trace")  # fmt: skip
 
     def __init__(self, trace: TraceView | None = None) -> None:
         self.trace = trace
         self.max_fragment = MAX_FRAGMENT
         self.padding: Callable[[int, int], int] | None = None
         self.make_key_update: Callable[[], tuple[bytes, RecordSealer]] | None = None
-        #: Bytes of content that are queued and not yet sealed.
-        self.pending = 0
         self._queue: deque[_Content | _KeyChange] = deque()
         self._offset = 0  # how much of the first entry has been sealed
         self._key_changes = 0  # entries of the queue that are one
@@ -85,6 +83,11 @@ class RecordWriter:
     def records_sealed(self) -> int:
         """Records made under the current key; 0 while nothing is protected."""
         return 0 if self._sealer is None else self._sealer.sequence
+
+    @property
+    def pending(self) -> int:
+        """Bytes of content that are queued and not yet sealed."""
+        return sum(len(entry[1]) for entry in self._queue if isinstance(entry, tuple)) - self._offset
 
     def queue(self, content_type: int, data: bytes | bytearray | memoryview) -> None:
         """Append `data`. `bytes` are kept, not copied; an alert or a change_cipher_spec is one record each.
@@ -100,7 +103,6 @@ class RecordWriter:
             # RFC 9846 5.1: "Implementations MUST NOT send zero-length fragments of Handshake types"
             raise Misuse(Reason.INTERNAL_ERROR, "only application data may be empty")
         self._queue.append((content_type, data))
-        self.pending += len(data)
 
     def install(self, sealer: RecordSealer | None) -> None:
         """Protect what is queued from now on with `sealer`; None: send it as it is."""
@@ -130,7 +132,6 @@ class RecordWriter:
         if self._queue and _is_data(self._queue[0]):
             self._offset = 0
         self._queue = deque(entry for entry in self._queue if not _is_data(entry))
-        self.pending = sum(len(entry[1]) for entry in self._queue if isinstance(entry, tuple)) - self._offset
 
     def take(self, limit: int = MAX_RUN) -> bytes:
         """The next whole records for the network: at most `limit` bytes, b"" when nothing is queued.
@@ -138,12 +139,13 @@ class RecordWriter:
         Records are as long as they may be; one is cut shorter for `limit` only where nothing else could be
         returned. `limit` is 512 at least.
         """
-        if not self._queue and not self._update_requested:
+        queue = self._queue
+        if not queue and not self._update_requested:
             return b""
         if limit < MIN_TAKE:
             raise Misuse(Reason.INTERNAL_ERROR, f"take needs room for {MIN_TAKE} bytes, not {limit}")
-        if len(self._queue) == 1 and (record := self._only(limit)):
-            return record
+        if len(queue) == 1 and (records := self._only(queue[0], limit)):
+            return records
         parts: list[bytes] = []
         room = limit
         while self._queue or self._update_requested:
@@ -163,21 +165,24 @@ class RecordWriter:
             room -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _only(self, limit: int) -> bytes:
-        """The one entry of the queue as one record, or b"" where it is more: the usual case made short."""
-        entry = self._queue[0]
+    def _only(self, entry: _Content | _KeyChange, limit: int) -> bytes:
+        """Records of the one entry of the queue, or b"" where that is not simple: the usual case made short."""
         sealer = self._sealer
-        if isinstance(entry, _KeyChange) or sealer is None or self._offset or self._update_requested:
+        if isinstance(entry, _KeyChange) or sealer is None or self._update_requested or self.padding is not None:
             return b""
         kind, data = entry
-        size = len(data)
-        if size > self.max_fragment or size + sealer.overhead > limit or sealer.sequence >= sealer.limit - 1:
-            return b""
-        if kind == _CHANGE_CIPHER_SPEC or self.padding is not None or self.trace:
+        offset = self._offset
+        size = len(data) - offset
+        if size > self.max_fragment:
+            return self._run(sealer, data, limit) if kind == _APPLICATION_DATA else b""
+        if size + sealer.overhead > limit or sealer.sequence >= sealer.limit - 1 or kind == _CHANGE_CIPHER_SPEC:
             return b""
         self._queue.clear()
-        self.pending -= size
-        return sealer.seal(kind, data)
+        self._offset = 0
+        record = sealer.seal(kind, data[offset:])
+        if self.trace:
+            self._record(kind, record[:HEADER_LENGTH], encrypted=True)
+        return record
 
     def _next(self, entry: _Content, room: int, started: bool) -> bytes:
         """One record, or a run of application data; b"" where `room` is too small and the take `started`."""
@@ -188,13 +193,11 @@ class RecordWriter:
         if kind == _APPLICATION_DATA:
             if sealer.sequence >= sealer.limit - 1:
                 return self._update_key(room, started)
-            full = (len(data) - self._offset) // self.max_fragment
-            if full > 1 and self.padding is None:
+            if self.padding is None and len(data) - self._offset > self.max_fragment:
                 # Through a workspace several records are made faster than each by itself; one is not.
-                fitting = min(room, MAX_RUN) // (self.max_fragment + sealer.overhead)
-                full = min(full, fitting, sealer.limit - 1 - sealer.sequence)
-                if full > 1:
-                    return self._run(sealer, data, full)
+                run = self._run(sealer, data, room)
+                if run:
+                    return run
         space = room - sealer.overhead
         left = len(data) - self._offset
         if space < self.max_fragment and started and (self.padding or min(left, self.max_fragment) > space):
@@ -257,22 +260,29 @@ class RecordWriter:
             self._record(kind, record[:HEADER_LENGTH], encrypted=True)
         return record
 
-    def _run(self, sealer: RecordSealer, data: bytes, count: int) -> bytes:
-        """`count` full records of one entry's application data."""
+    def _run(self, sealer: RecordSealer, data: bytes, room: int) -> bytes:
+        """Records of one entry's application data, as many as there is room for; b"" where there is for none.
+
+        All are full, but for the entry's last one where nothing is queued that could share it.
+        """
+        size = self.max_fragment
         start = self._offset
-        end = start + count * self.max_fragment
+        count = min(min(room, MAX_RUN) // (size + sealer.overhead), sealer.limit - 1 - sealer.sequence)
+        end = start + count * size
+        if end > len(data):
+            end = len(data)
+            if len(self._queue) > 1:
+                end -= (end - start) % size
+        if end <= start:
+            return b""
         workspace = borrow()
         try:
-            length = sealer.seal_run(
-                workspace, _APPLICATION_DATA, memoryview(data)[start:end], self.max_fragment, count
-            )
+            length = sealer.seal_run(workspace, _APPLICATION_DATA, memoryview(data)[start:end], size)
             sealed = bytes(workspace.out[:length])
         finally:
             give_back(workspace)
         if self.trace:
-            for record in range(0, length, length // count):
-                self._record(_APPLICATION_DATA, sealed[record : record + HEADER_LENGTH], encrypted=True)
-        self.pending -= end - start
+            self._trace_run(sealed)
         if end == len(data):
             self._queue.popleft()
             end = 0
@@ -284,7 +294,6 @@ class RecordWriter:
         offset = self._offset
         if len(data) - offset > most:
             self._offset = offset + most
-            self.pending -= most
             return data[offset : offset + most]
         self._queue.popleft()
         self._offset = 0
@@ -292,7 +301,6 @@ class RecordWriter:
         # RFC 9846 5.1: "multiple alert messages MUST NOT be coalesced into a single TLSPlaintext record"
         if self._queue and content and kind in (_HANDSHAKE, _APPLICATION_DATA):
             content = self._coalesce(kind, content, most)
-        self.pending -= len(content)
         return content
 
     def _coalesce(self, kind: int, content: bytes, most: int) -> bytes:
@@ -312,6 +320,13 @@ class RecordWriter:
             room -= len(data)
             self._queue.popleft()
         return content if len(pieces) == 1 else b"".join(pieces)
+
+    def _trace_run(self, sealed: bytes) -> None:
+        start = 0
+        while start < len(sealed):
+            header = sealed[start : start + HEADER_LENGTH]
+            self._record(_APPLICATION_DATA, header, encrypted=True)
+            start += HEADER_LENGTH + int.from_bytes(header[3:], "big")
 
     def _record(self, kind: int, header: bytes, *, encrypted: bool) -> None:
         assert self.trace is not None

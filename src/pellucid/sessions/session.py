@@ -1,6 +1,7 @@
 """What a client keeps of a connection to resume it later, and keys agreed on by other means."""
 
 from dataclasses import dataclass, field
+from math import inf
 
 from pellucid.codes import CipherSuite, ProtocolVersion
 from pellucid.errors import Misuse, Reason
@@ -34,6 +35,9 @@ class Session:
     alpn               the application protocol of the first connection
     peer_chain         the server's certificates (DER): a resumed connection shows none
     max_early_data     bytes of 0-RTT data that the ticket allows; 0: none
+    mutual             whether we showed a certificate in the handshake that this goes back to
+    authenticated_at   POSIX seconds of that handshake; 0: ``received_at``
+    certificate_expires_at  when the server's certificates end: the session does not outlive them
     scope              whom the client trusted and who it was: a session is for configurations that
                        agree in both, since a resumed handshake verifies neither again
     """
@@ -50,6 +54,9 @@ class Session:
     alpn: str | None = None
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
     max_early_data: int = 0
+    mutual: bool = False
+    authenticated_at: float = 0.0
+    certificate_expires_at: float = inf
     scope: bytes = field(default=b"", repr=False)
 
     def age_milliseconds(self, now: float) -> int:
@@ -63,7 +70,13 @@ class Session:
     def expired(self, now: float) -> bool:
         """Whether the ticket is too old; also where the clock was set back and its age cannot be told."""
         age = now - self.received_at
-        return not 0 <= age < min(self.lifetime_seconds, MAX_LIFETIME_SECONDS)
+        if not 0 <= age < min(self.lifetime_seconds, MAX_LIFETIME_SECONDS):
+            return True
+        # RFC 9846 4.7.1 recommends limits that "take into account the lifetime of the peer's certificate"
+        # and "the time since the peer's online CertificateVerify signature": each resumption brings a new
+        # ticket, and without them a line of tickets would have no end.
+        line_age = now - (self.authenticated_at or self.received_at)
+        return now >= self.certificate_expires_at or line_age >= MAX_LIFETIME_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

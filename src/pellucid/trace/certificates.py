@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pellucid.trace.events import CertificateSummary
 
 __all__ = ["summary_of"]
+
+UNREADABLE = "unreadable"
+
+T = TypeVar("T")
 
 _SUBJECT_ALTERNATIVE_NAME = "2.5.29.17"
 
@@ -18,15 +23,23 @@ def summary_of(certificate: Any, verdict: str = "ok") -> CertificateSummary:
     It is taken by its shape: the trace does not depend on that package.
     """
     return CertificateSummary(
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
-        names=_names(certificate),
+        subject=_readable(lambda: str(certificate.subject.rfc4514_string()), UNREADABLE),
+        issuer=_readable(lambda: str(certificate.issuer.rfc4514_string()), UNREADABLE),
+        names=_readable(lambda: _names(certificate), ()),
         not_before=_iso(certificate.not_valid_before_utc),
         not_after=_iso(certificate.not_valid_after_utc),
-        key=_key(certificate),
+        key=_readable(lambda: _key(certificate), UNREADABLE),
         signature_algorithm=_algorithm(certificate.signature_algorithm_oid),
         verdict=verdict,
     )
+
+
+def _readable(part: Callable[[], T], otherwise: T) -> T:
+    """A part of a certificate, whose sender alone answers for it: watching must not change what happens."""
+    try:
+        return part()
+    except Exception:  # noqa: BLE001 - the package has no common type for what it cannot decode
+        return otherwise
 
 
 def _iso(moment: datetime) -> str:

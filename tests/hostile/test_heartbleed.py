@@ -1,0 +1,170 @@
+"""Heartbleed-like length lies: a vector that claims more than is there, or less, in every message.
+
+A reader that trusts a length reads memory that is not the message's. Here: every message of a mutual handshake
+cut at every length, with a header that fits; and every byte of the hellos, where no key protects them, set to
+what a liar would write. RFC 9846 6.2: decode_error is for a length that is out of range or does not fit.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+from loopback import client_config, connect_pair, credential, server_config
+from rogue import client_refuses, connected_rogue, framed, plaintext, refuses_data, replace, send, server_refuses
+
+from pellucid import ClientConfig, ServerConfig, ServerConnection, TLSError
+from pellucid.codes import AlertDescription, ContentType, HandshakeType
+from pellucid.errors import Reason
+from pellucid.messages import (
+    Certificate,
+    CertificateRequest,
+    CertificateVerify,
+    ClientHello,
+    EncryptedExtensions,
+    Finished,
+    HandshakeMessage,
+    HelloRetryRequest,
+    NewSessionTicket,
+    ServerHello,
+    decode_handshake,
+)
+from pellucid.messages.extensions import Extensions
+
+A = AlertDescription
+
+#: A first, second and every later byte: short messages are cut everywhere, long ones at a few dozen places.
+CUTS = 40
+
+
+@cache
+def client() -> ClientConfig:
+    return client_config(groups=["x25519"], credentials=[credential("ed25519", "client")], sessions=None)
+
+
+@cache
+def server() -> ServerConfig:
+    return server_config(
+        groups=["x25519"], credentials=[credential("ed25519")], client_authentication="required", tickets=False
+    )
+
+
+def cut(kind: type[HandshakeMessage], side: str, places: range) -> None:
+    refuses = client_refuses if side == "client" else server_refuses
+    for length in places:
+        tamper = replace(kind, lambda body, n=length: body[:n])  # type: ignore[misc]
+        refuses(tamper, Reason.MALFORMED, A.decode_error, client=client(), server=server())
+
+
+SIZES = {EncryptedExtensions: 6, CertificateRequest: 80, CertificateVerify: 68, Finished: 32, Certificate: 900}
+
+
+@pytest.mark.parametrize("kind", SIZES, ids=lambda kind: kind.__name__)
+def test_a_client_refuses_a_message_that_is_cut(kind: type[HandshakeMessage]) -> None:
+    size = SIZES[kind]
+    cut(kind, "client", range(0, size, max(1, size // CUTS)))
+
+
+@pytest.mark.parametrize("kind", [Certificate, CertificateVerify, Finished], ids=lambda kind: kind.__name__)
+def test_a_server_refuses_a_message_that_is_cut(kind: type[HandshakeMessage]) -> None:
+    size = SIZES[kind]
+    cut(kind, "server", range(0, size, max(1, size // CUTS)))
+
+
+def test_a_client_refuses_a_server_hello_that_is_cut() -> None:
+    # Behind the compression method it may end: then it is one of TLS 1.2 without extensions.
+    cut(ServerHello, "client", range(2 + 32 + 1 + 32 + 2 + 1))
+    cut(ServerHello, "client", range(2 + 32 + 1 + 32 + 2 + 1 + 1, 110))
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+@pytest.mark.parametrize("kind", [*SIZES, ServerHello, ClientHello], ids=lambda kind: kind.__name__)
+def test_bytes_behind_a_message_are_refused(side: str, kind: type[HandshakeMessage]) -> None:
+    """Within the length that the header says, and beyond what the message holds."""
+    if side == "client" and kind is ClientHello:
+        return
+    if side == "server" and kind in {ServerHello, EncryptedExtensions, CertificateRequest}:
+        return
+    refuses = client_refuses if side == "client" else server_refuses
+    tamper = replace(kind, lambda body: body + b"\x00")
+    refuses(tamper, Reason.MALFORMED, A.decode_error, client=client(), server=server())
+
+
+def test_a_client_refuses_a_retry_request_that_is_cut() -> None:
+    retrying = server_config(groups=["secp256r1"], cookie=True)
+    offering = client_config(groups=["x25519", "secp256r1"], sessions=None)
+    for length in range(34, 120, 5):
+        tamper = replace(HelloRetryRequest, lambda body, n=length: body[:n])  # type: ignore[misc]
+        client_refuses(tamper, Reason.MALFORMED, A.decode_error, client=offering, server=retrying)
+
+
+def test_a_client_refuses_a_ticket_that_is_cut() -> None:
+    body = NewSessionTicket(60, 7, b"nonce", b"ticket", Extensions()).encode()[4:]
+    for length in range(len(body)):
+        victim, rogue = connected_rogue("client", client=client_config())
+        data = send(rogue, framed(HandshakeType.new_session_ticket, body[:length]))
+        refuses_data(victim, rogue, data, Reason.MALFORMED, A.decode_error)
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00\x00", bytes(200)], ids=len)
+def test_a_key_update_of_another_length_is_refused(body: bytes) -> None:
+    victim, rogue = connected_rogue("server")
+    data = send(rogue, framed(HandshakeType.key_update, body))
+    refuses_data(victim, rogue, data, Reason.MALFORMED, A.decode_error)
+
+
+# -- hellos, byte by byte
+
+
+@cache
+def hello() -> bytes:
+    return connect_pair(client_config(groups=["x25519"], alpn_protocols=["h2"], sessions=None))[0].data_to_send()[5:]
+
+
+@cache
+def lenient() -> ServerConfig:
+    return server_config(groups=["x25519"], alpn_protocols=["h2"], tickets=False)
+
+
+@pytest.mark.parametrize("lie", [0x00, 0x01, 0x7F, 0xFF], ids=hex)
+def test_a_server_takes_no_more_from_a_hello_than_is_there(lie: int) -> None:
+    """Each byte of a ClientHello becomes ``lie``. Where the server still answers, it echoes what was sent."""
+    original = hello()
+    answered = 0
+    for offset in range(4, len(original)):
+        raw = original[:offset] + bytes([lie]) + original[offset + 1 :]
+        server = ServerConnection(lenient())
+        try:
+            server.receive_data(plaintext(ContentType.handshake, raw))
+        except TLSError as error:
+            assert error.blame in {"peer", "both"}, (offset, error)
+            assert len(server.data_to_send()) == 7, offset
+            continue
+        flight = server.data_to_send()
+        answer = decode_handshake(flight[5 : 5 + int.from_bytes(flight[3:5], "big")])
+        assert isinstance(answer, ServerHello | HelloRetryRequest)
+        asked = decode_handshake(raw)
+        assert isinstance(asked, ClientHello)
+        assert answer.legacy_session_id_echo == asked.legacy_session_id
+        answered += 1
+    assert answered
+
+
+def test_a_server_refuses_a_hello_that_is_cut() -> None:
+    original = hello()[4:]
+    for length in range(len(original)):
+        server = ServerConnection(lenient())
+        with pytest.raises(TLSError) as caught:
+            server.receive_data(plaintext(ContentType.handshake, framed(1, original[:length])))
+        # In front of the extensions a hello of TLS 1.2 may end.
+        bare = length == 2 + 32 + 1 + 32 + 2 + 6 + 2
+        assert caught.value.reason is (Reason.NO_SHARED_VERSION if bare else Reason.MALFORMED), length
+        assert server.data_to_send()[-1] == (A.protocol_version if bare else A.decode_error)
+
+
+def test_a_heartbeat_is_not_answered() -> None:
+    """The original: a request that says 16 KiB and holds three bytes."""
+    request = b"\x01\x40\x00abc"
+    rogue, victim = connect_pair()
+    rogue.data_to_send()
+    refuses_data(victim, rogue, plaintext(24, request), Reason.UNEXPECTED_RECORD, A.unexpected_message)
