@@ -96,10 +96,10 @@ def test_an_alert_that_an_rfc_asks_for(where: str) -> None:
     assert ALERTS[reason] is alert
 
 
-#: RFC 9846 6.2: what TLS 1.3 must not send, and what says that no error happened.
+#: RFC 9846 6.2: what TLS 1.3 must not send.
 NEVER = {
     A.decryption_failed, A.decompression_failure, A.no_certificate, A.export_restriction, A.no_renegotiation,
-    A.certificate_unobtainable, A.bad_certificate_hash_value, A.close_notify,
+    A.certificate_unobtainable, A.bad_certificate_hash_value,
 }  # fmt: skip
 
 

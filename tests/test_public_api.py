@@ -279,9 +279,9 @@ def test_no_repr_shows_a_secret() -> None:
     server = server_config(**server_knobs)
     connections = shake_hands(client, server)
     hs = connections[0]._hs
-    shown = [client, server, PSK, keys, store, trace, *connections, connections[0].negotiated, hs.schedule]
+    shown = [client, server, PSK, keys, store, trace, *connections, connections[0].negotiated]
     shown += [hs, hs.transcript, credential(), laboratory().trust, *trace.events]
-    secrets = [SECRET, hs.read_secret, hs.write_secret]
+    secrets = [SECRET, hs.read_secret, hs.write_secret, hs.exporter_secret]
     for thing in shown:
         for secret in secrets:
             assert secret.hex() not in repr(thing)

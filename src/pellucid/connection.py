@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # A plain int: comparing with a member of an IntEnum costs three times as much, and it is done for every write.
 _APPLICATION_DATA = int(ContentType.application_data)
+_BYTES = (bytes, bytearray, memoryview)  # made once: a union of them costs as much as the rest of a small write
 
 #: Compatibility needs one a direction, two with a HelloRetryRequest; 32 is what other stacks bear.
 MAX_CHANGE_CIPHER_SPECS = 32
@@ -120,7 +121,7 @@ class Connection:
         driver = self._driver
         if self.negotiated is None or driver.send_closed or self._failure is not None:
             self._require_open()  # says which of them it is
-        if not isinstance(data, bytes | bytearray | memoryview):
+        if not isinstance(data, _BYTES):
             raise TypeError(f"send_data takes bytes, not {type(data).__name__}")
         if not data:
             return
@@ -174,7 +175,7 @@ class Connection:
         """
         if self._failure is not None:
             self._raise_again(self._failure)
-        if self.peer_closed or self._cancelled:
+        if self.peer_closed or (self.negotiated is None and self._cancelled):
             # RFC 9846 6.1: "Any data received after a closure alert has been received MUST be ignored."
             return []
         self._driver.reader.feed(data)

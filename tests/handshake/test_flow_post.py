@@ -289,6 +289,8 @@ def test_an_end_without_close_notify_is_a_truncation(asking_and_other: Both) -> 
     with pytest.raises(PeerMisbehaved) as caught:
         connection.receive_eof()
     assert caught.value.reason is Reason.TRUNCATED
+    # RFC 9846 6.1: we say close_notify all the same, and nothing else.
+    assert len(connection.data_to_send()) == len(b"\x17\x03\x03\x00\x13") + 2 + 1 + 16
     assert connection.data_to_send() == b""
 
 

@@ -33,7 +33,7 @@ from pellucid.messages.extensions import Extensions
 
 A = AlertDescription
 
-#: A first, second and every later byte: short messages are cut everywhere, long ones at a few dozen places.
+#: Short messages are cut everywhere, long ones at so many places.
 CUTS = 40
 
 
@@ -49,42 +49,44 @@ def server() -> ServerConfig:
     )
 
 
-def cut(kind: type[HandshakeMessage], side: str, places: range) -> None:
+def cut(kind: type[HandshakeMessage], side: str) -> None:
+    """Cut off the last byte, the last fortieth, and so on, up to all of it."""
     refuses = client_refuses if side == "client" else server_refuses
-    for length in places:
-        tamper = replace(kind, lambda body, n=length: body[:n])  # type: ignore[misc]
+    for part in range(CUTS):
+        tamper = replace(kind, lambda body, n=part: body[: len(body) * n // CUTS])  # type: ignore[misc]
         refuses(tamper, Reason.MALFORMED, A.decode_error, client=client(), server=server())
+    tamper = replace(kind, lambda body: body[:-1])
+    refuses(tamper, Reason.MALFORMED, A.decode_error, client=client(), server=server())
 
 
-SIZES = {EncryptedExtensions: 6, CertificateRequest: 80, CertificateVerify: 68, Finished: 32, Certificate: 900}
+FLIGHT = (EncryptedExtensions, CertificateRequest, CertificateVerify, Finished, Certificate)
 
 
-@pytest.mark.parametrize("kind", SIZES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", FLIGHT, ids=lambda kind: kind.__name__)
 def test_a_client_refuses_a_message_that_is_cut(kind: type[HandshakeMessage]) -> None:
-    size = SIZES[kind]
-    cut(kind, "client", range(0, size, max(1, size // CUTS)))
+    cut(kind, "client")
 
 
 @pytest.mark.parametrize("kind", [Certificate, CertificateVerify, Finished], ids=lambda kind: kind.__name__)
 def test_a_server_refuses_a_message_that_is_cut(kind: type[HandshakeMessage]) -> None:
-    size = SIZES[kind]
-    cut(kind, "server", range(0, size, max(1, size // CUTS)))
+    cut(kind, "server")
 
 
 def test_a_client_refuses_a_server_hello_that_is_cut() -> None:
-    # Behind the compression method it may end: then it is one of TLS 1.2 without extensions.
-    cut(ServerHello, "client", range(2 + 32 + 1 + 32 + 2 + 1))
-    cut(ServerHello, "client", range(2 + 32 + 1 + 32 + 2 + 1 + 1, 110))
+    bare = 2 + 32 + 1 + 32 + 2 + 1  # up to the compression method: there a ServerHello of TLS 1.2 may end
+    for length in range(118):
+        tamper = replace(ServerHello, lambda body, n=length: body[:n])  # type: ignore[misc]
+        reason = Reason.NO_SHARED_VERSION if length == bare else Reason.MALFORMED
+        alert = A.protocol_version if length == bare else A.decode_error
+        client_refuses(tamper, reason, alert, client=client(), server=server())
 
 
 @pytest.mark.parametrize("side", ["client", "server"])
-@pytest.mark.parametrize("kind", [*SIZES, ServerHello, ClientHello], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [*FLIGHT, ServerHello], ids=lambda kind: kind.__name__)
 def test_bytes_behind_a_message_are_refused(side: str, kind: type[HandshakeMessage]) -> None:
     """Within the length that the header says, and beyond what the message holds."""
-    if side == "client" and kind is ClientHello:
-        return
     if side == "server" and kind in {ServerHello, EncryptedExtensions, CertificateRequest}:
-        return
+        pytest.skip("no client sends it")
     refuses = client_refuses if side == "client" else server_refuses
     tamper = replace(kind, lambda body: body + b"\x00")
     refuses(tamper, Reason.MALFORMED, A.decode_error, client=client(), server=server())

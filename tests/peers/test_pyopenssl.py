@@ -238,6 +238,7 @@ def test_its_client_takes_each_kind_of_certificate(pki: Pki, kind: str) -> None:
     assert ours.negotiated.signature_scheme is pki.credential(kind).schemes[0]
 
 
+@pytest.mark.peer("openssl", "openssl")  # which makes the key
 def test_our_client_takes_an_rsa_pss_key(pki: Pki, rsa_pss: OpensslPki) -> None:
     ours, peer = our_client(pki.client(trust=rsa_pss.trust), context(chain=rsa_pss.chain, key=rsa_pss.key))
     assert_data_flows(ours, peer)

@@ -200,15 +200,17 @@ class Opener:
                 decrypt_into(nonce, view[body:start], header, out[offset : offset + inner])
                 if inner > max_fragment + 1:
                     raise _too_long(inner, max_fragment)
-                used = inner
-                if not inner or not out[offset + inner - 1]:
-                    used = len(_without_padding(bytes(out[offset : offset + inner])))
-                content_type = out[offset + used - 1]
+                content = inner - 1
+                if content <= 0 or out[offset + content] != _APPLICATION_DATA:
+                    # Padded, empty or of another type.
+                    unpadded = _without_padding(bytes(out[offset : offset + inner]))
+                    content = len(unpadded) - 1
+                    if not content or unpadded[-1] != _APPLICATION_DATA:
+                        other = unpadded[-1], unpadded[:-1]
+                        sequence += 1
+                        break
                 sequence += 1
-                if used == 1 or content_type != _APPLICATION_DATA:
-                    other = content_type, bytes(out[offset : offset + used - 1])
-                    break
-                offset += used - 1
+                offset += content
                 if sequence == end or not data.startswith(header, start):
                     break
         except (InvalidTag, PeerMisbehaved) as refused:

@@ -350,11 +350,11 @@ class RecordReader:
             while True:
                 data = self._data
                 start = self._start
-                content = max(size - HEADER_LENGTH - opener.overhead, 1)  # of a record, without padding
-                fitting = (limit - position) // content
+                content = size - HEADER_LENGTH - opener.overhead  # of a record, without padding
+                fitting = (limit - position) // content if content > 0 else 1
                 if position and not fitting:
                     break
-                most = max(min(fitting, (len(data) - start) // size), 1)
+                most = min(fitting or 1, (len(data) - start) // size)
                 count, position, other = opener.open_run(
                     data, start, size, most, out, position, self.max_fragment
                 )
@@ -366,7 +366,7 @@ class RecordReader:
                     self._empty_records = 0
                 if other is not None and self._set_aside(*other):
                     break
-                size = self._frame()
+                size = self._frame() if self._data else 0
                 if not size or self._data[self._start] != _APPLICATION_DATA:
                     break
         except PeerMisbehaved as error:
