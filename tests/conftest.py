@@ -57,7 +57,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped: dict[str, set[str]] = {}
     for outcome in ("skipped", "failed", "error"):
         for report in terminalreporter.getreports(outcome):
-            for key, value in report.user_properties:
+            # A report of a failed collection has no properties.
+            for key, value in getattr(report, "user_properties", ()):
                 if key == MISSING_PEER:
                     skipped.setdefault(value, set()).add(report.nodeid)
     if not skipped:

@@ -20,10 +20,10 @@ from pellucid.codes import SignatureScheme, name_of
 from pellucid.errors import CertificateRejected, Misuse, PeerMisbehaved, Reason
 
 #: Bounds in bits of the RSA keys whose signatures we verify. Below 2048 a key is within reach of those who
-# can : spend enough (NIST SP 800-57 part 1 rates 2048 at 112 bits, and 1024, at 80, as not to be used).
+#: can spend enough (NIST SP 800-57 part 1 rates 2048 at 112 bits, and 1024, at 80, as not to be used).
 RSA_MINIMUM_BITS = 2048
 #: A verification costs as the square of the size, and the peer chooses the size before it has proved
-# anything: : 8192 bits take 0.3 ms (0.9 with the worst exponent), and no public CA issues more than 4096.
+#: anything: 8192 bits take 0.3 ms (0.9 with the worst exponent), and no public CA issues more than 4096.
 RSA_MAXIMUM_BITS = 8192
 
 

@@ -48,7 +48,8 @@ def check_client_hello(hello: ClientHello) -> Request:
     groups = extensions.find(ext.NamedGroupList)
     key_share = extensions.find(ext.KeyShareClientHello)
     _check_mandatory(schemes, groups, key_share, psks)
-    assert groups is not None and key_share is not None
+    assert groups is not None
+    assert key_share is not None
     return Request(
         hello,
         groups.named_group_list,

@@ -32,8 +32,8 @@ _PSS = {
 def chain_schemes(chain: Sequence[x509.Certificate]) -> tuple[frozenset[S], ...]:
     """For each signature of the chain, the schemes any of which allows it; empty for one that none does.
 
-    RFC 9846 4.3.3: "signatures on certificates that are self-signed or certificates that are trust anchors are
-    not validated", so a root that is sent along does not count.
+    RFC 9846 4.3.3: signatures on certificates "that are self-signed or certificates that are trust anchors
+    are not validated", so a root that is sent along does not count.
     """
     return tuple(_schemes(one) for one in chain if one.issuer != one.subject)
 

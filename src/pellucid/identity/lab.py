@@ -43,7 +43,7 @@ _HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
 
 
 class _RepeatableCredential(Credential):
-    """Signs the same with ECDSA each time (RFC 6979). RSA-PSS and ML-DSA keep their length, if not their bytes."""
+    """Signs the same with ECDSA each time (RFC 6979); RSA-PSS and ML-DSA keep their length at least."""
 
     __slots__ = ()
 

@@ -46,8 +46,9 @@ class Struct(Codec):
             field, position = codec.describe(data, position, end, member)
             parts.append(field)
         # A name says more of a struct than the number before it: ServerName is its host_name.
-        named = [f for f, (_, codec) in zip(parts, self.members, strict=True) if getattr(codec, "text", False)]
-        meaning = next((f.meaning for f in (*named, *parts) if f.meaning), "")
+        codecs = [codec for _, codec in self.members]
+        named = [part for part, codec in zip(parts, codecs, strict=True) if getattr(codec, "text", False)]
+        meaning = next((part.meaning for part in (*named, *parts) if part.meaning), "")
         return Field(name, start, position - start, self.cls.__name__, meaning, tuple(parts)), position
 
     def declare(self, name: str) -> str:

@@ -95,7 +95,9 @@ class ProtocolNameList(ExtensionBody):
     """RFC 7301 3.1: application protocols; the server's answer holds exactly one."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.application_layer_protocol_negotiation
-    protocol_name_list: Annotated[list[bytes], vector(opaque(1, low=1, text=True), 2, low=2, name="ProtocolName")]
+    protocol_name_list: Annotated[
+        list[bytes], vector(opaque(1, low=1, text=True), 2, low=2, name="ProtocolName")
+    ]
 
 
 @struct

@@ -185,7 +185,7 @@ def _header(data: bytes, position: int, end: int) -> tuple[int, int, int]:
 def _refuse(code: int, context: Context, *, twice: bool) -> NoReturn:
     name = name_of(code, ExtensionType)
     if twice:
-        # RFC 9846 4.3: "There MUST NOT be more than one extension of the same type in a given extension block."
+        # RFC 9846 4.3: "There MUST NOT be more than one extension of the same type"
         raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, f"{name} stands twice in a {context}")
     raise PeerMisbehaved(Reason.FORBIDDEN_EXTENSION, f"{name} must not stand in a {context}")
 
