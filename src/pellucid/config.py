@@ -270,6 +270,10 @@ def _alpn(protocols: Iterable[str]) -> tuple[str, ...]:
     if isinstance(protocols, str):
         raise Misuse(Reason.BAD_CONFIGURATION, "alpn_protocols: give a list of names")
     for name in names:
-        if not 1 <= len(name.encode()) <= _MAX_ALPN_LENGTH:
+        try:
+            length = len(name.encode())
+        except UnicodeEncodeError as error:
+            raise Misuse(Reason.BAD_CONFIGURATION, f"alpn_protocols: {name!r} is no text: {error}") from error
+        if not 1 <= length <= _MAX_ALPN_LENGTH:
             raise Misuse(Reason.BAD_CONFIGURATION, f"alpn_protocols: {name!r} is not 1 to 255 bytes long")
     return names

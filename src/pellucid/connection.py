@@ -33,9 +33,10 @@ from pellucid.result import Negotiated
 if TYPE_CHECKING:
     from pellucid.trace import Trace, TraceView
 
-# A plain int: comparing with a member of an IntEnum costs three times as much, and it is done for every write.
+# For every write: comparing with a member of an IntEnum costs three times as much as with a plain int, and
+# making a union of types as much as all that is done with a small write.
 _APPLICATION_DATA = int(ContentType.application_data)
-_BYTES = (bytes, bytearray, memoryview)  # made once: a union of them costs as much as the rest of a small write
+_BYTES = (bytes, bytearray, memoryview)
 
 #: Compatibility needs one a direction, two with a HelloRetryRequest; 32 is what other stacks bear.
 MAX_CHANGE_CIPHER_SPECS = 32
@@ -178,6 +179,8 @@ class Connection:
         if self.peer_closed or (self.negotiated is None and self._cancelled):
             # RFC 9846 6.1: "Any data received after a closure alert has been received MUST be ignored."
             return []
+        if not isinstance(data, _BYTES):
+            raise TypeError(f"receive_data takes bytes, not {type(data).__name__}")
         self._driver.reader.feed(data)
         try:
             self._process()

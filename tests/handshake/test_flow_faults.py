@@ -6,6 +6,7 @@ rule that it breaks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import pytest
@@ -119,6 +120,18 @@ def as_tls12(random: bytes = b"\x07" * 32) -> Lie:
         message.random = random
 
     return lie
+
+
+def second(lie: Lie) -> Lie:
+    """To tell the truth the first time."""
+    told: list[Any] = []
+
+    def later(message: Any) -> None:
+        told.append(message)
+        if len(told) == 2:
+            lie(message)
+
+    return later
 
 
 def psk_not_last(message: Any) -> None:
@@ -610,6 +623,53 @@ CLIENT_LIES: dict[str, Fault] = {
         Reason.MALFORMED,
     ),
 }
+
+WITH_COOKIE = (RETRY[0], RETRY[1] | {"cookie": True})
+
+
+def second_hello(lie: Lie, knobs: Knobs = RETRY) -> Fault:
+    return Fault("client", ClientHello, second(lie), PeerMisbehaved, Reason.HELLO_RETRY_CHANGED, knobs)
+
+
+def another_share(message: Any) -> None:
+    shares = message.extensions.find(ext.KeyShareClientHello).client_shares
+    shares.append(ext.KeyShareEntry(X25519, b"\x09" * 32))
+
+
+def early_data(message: Any) -> None:
+    psks = message.extensions.pop(E.pre_shared_key)
+    message.extensions.add(ext.EarlyDataIndication(), psks)
+
+
+#: RFC 9846 4.2.2: what must not change between the two. Made anew for each test: these lies count.
+SECOND_HELLOS: dict[str, Callable[[], Fault]] = {
+    "random": lambda: second_hello(put(random=bytes(32))),
+    "session ID": lambda: second_hello(put(legacy_session_id=bytes(32))),
+    "suites": lambda: second_hello(lambda message: message.cipher_suites.reverse()),
+    "a share too many": lambda: second_hello(another_share),
+    "no share": lambda: second_hello(change(ext.KeyShareClientHello, client_shares=[])),
+    "groups": lambda: second_hello(change(ext.NamedGroupList, named_group_list=[NamedGroup.secp256r1])),
+    "an extension less": lambda: second_hello(drop(E.server_name)),
+    "an extension more": lambda: second_hello(add(ext.PostHandshakeAuth())),
+    "another name": lambda: second_hello(
+        change(ext.ServerNameList, server_name_list=[ext.ServerName(0, b"other.test")])
+    ),
+    "early data": lambda: second_hello(early_data, (RETRY[0] | {"psks": [PSK]}, RETRY[1])),
+    "no cookie": lambda: second_hello(drop(E.cookie), WITH_COOKIE),
+    "another cookie": lambda: second_hello(change(ext.Cookie, cookie=bytes(32)), WITH_COOKIE),
+    "a cookie that was not given": lambda: second_hello(add(ext.Cookie(b"cookie"))),
+}
+
+
+@pytest.mark.parametrize("what", SECOND_HELLOS)
+def test_the_second_client_hello_is_the_first_with_what_was_asked_for(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = SECOND_HELLOS[what]()
+    _, victim, error = fail(fault, monkeypatch)
+    assert (type(error), error.reason) == (fault.error, fault.reason)
+    assert victim.state == "FAILED"
+
 
 FAULTS = SERVER_LIES | CLIENT_LIES
 

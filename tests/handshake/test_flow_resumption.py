@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -188,6 +189,19 @@ def test_a_client_without_a_store_asks_for_nothing(twice: Twice) -> None:
     assert not any(isinstance(event, SessionReceived) for event in client_events)
     (hello,) = hellos(twice.trace)
     assert ExtensionType.psk_key_exchange_modes not in hello.extensions  # type: ignore[attr-defined]
+
+
+def test_a_server_takes_a_ticket_for_the_name_that_it_was_given_for(twice: Twice) -> None:
+    """A client that mixes up its sessions must not get one server's connection for another's name."""
+    both = {"credentials": [credential(names=("a.test", "b.test"))]}
+    twice.meet(server=both, name="a.test")
+    scope = client_config().session_scope
+    session = twice.sessions.take("a.test", NOW, scope)
+    assert session is not None
+    twice.sessions.put(replace(session, server_name="b.test"))
+    assert not twice.resumes(server=both, name="b.test")
+    assert offered(twice.trace) == [1]
+    assert twice.refusal() == "the session was with another server name"
 
 
 # -- a server declines, and the handshake goes on with certificates

@@ -146,7 +146,6 @@ class TestNotTLS:
             (b"* OK IMAP4rev1\r\n", "IMAP"),
             (b"\x80\x2e\x01\x03\x01\x00\x15\x00\x00", "SSL 2.0"),
             (b"\x00\x01\x02\x03\x04\x05", "00 01 02 03 04 05"),
-            (b"\x16\x02\x00\x00\x05hello", "16 02 00"),
             (b"\x19\x03\x03\x00\x05hello", "19 03 03"),
         ],
     )
@@ -157,6 +156,13 @@ class TestNotTLS:
             reader.next()
         assert caught.value.reason is Reason.NOT_TLS
         assert shown in caught.value.detail
+
+    @pytest.mark.parametrize("version", [b"\x00\x00", b"\x02\x00", b"\x04\x01", b"\xff\xff"])
+    def test_the_version_of_the_first_record_is_ignored(self, version: bytes) -> None:
+        """RFC 9846 5.1: legacy_record_version "MUST be ignored for all purposes"."""
+        reader = RecordReader()
+        reader.feed(plain(HANDSHAKE, b"hello", version))
+        assert everything(reader) == [(HANDSHAKE, b"hello", False)]
 
     def test_it_is_recognised_in_single_bytes_at_the_fifth(self) -> None:
         reader = RecordReader()

@@ -177,9 +177,9 @@ def _check_request(request: CertificateRequest) -> CertificateRequest:
 
 def _origin(hs: ClientHandshake, peer: ByCertificate | ByPsk, psk: Psk | None) -> Origin | None:
     if isinstance(peer, ByCertificate):
-        return Origin(hs.now(), peer.identity.expires_at)
+        return Origin(hs.now(), identity=peer.identity)
     session = psk.session if psk else None
-    return Origin(session.authenticated_at, session.certificate_expires_at) if session else None
+    return Origin(session.authenticated_at, session=session) if session else None
 
 
 def _negotiated(

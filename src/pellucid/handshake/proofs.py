@@ -17,6 +17,7 @@ from pellucid.identity import VerifiedIdentity
 from pellucid.keys import finished_verify_data
 from pellucid.messages import CertificateVerify, Finished
 from pellucid.result import Negotiated
+from pellucid.sessions import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,23 @@ class Anonymous:
 class Origin:
     """The handshake with certificates that a line of resumptions goes back to; None behind an external PSK.
 
-    ``authenticated_at`` and ``expires_at``, the end of the server's certificates as the client knows it, are
-    POSIX seconds; ``server_identity`` is the fingerprint of the server's certificate, as the server knows it.
-    ``resumable``: whether the client said that it can use a ticket.
+    ``authenticated_at``: POSIX seconds. The client remembers who the server was, as ``identity`` or, from an
+    earlier connection, ``session``; the server the fingerprint of the certificate that it showed, and whether
+    the client can use a ticket (``resumable``).
     """
 
     authenticated_at: float
-    expires_at: float = inf
+    identity: VerifiedIdentity | None = None
+    session: Session | None = None
     server_identity: bytes = b""
     resumable: bool = True
+
+    @property
+    def expires_at(self) -> float:
+        """When the server's certificates end, in POSIX seconds, as far as the client knows."""
+        if self.identity is not None:
+            return self.identity.expires_at
+        return self.session.certificate_expires_at if self.session else inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,10 @@ def parse_server_name(text: str) -> ServerName:
     IDNA2008 map to different hosts are refused. One trailing dot is dropped. Raises Misuse
     (``bad_server_name``) for anything else.
     """
+    # First: the address may have a zone of any length, IDNA takes time that grows with the square of the
+    # length, and what is accepted is kept. The trailing dot is not counted.
+    if len(text) > MAX_NAME_LENGTH + 1:
+        raise _bad(text, f"it is longer than {MAX_NAME_LENGTH} characters")
     address = _address(text)
     if address is not None:
         return IpAddress(address)

@@ -8,8 +8,6 @@ from pellucid.errors import PeerMisbehaved, Reason
 # first record are faults of TLS, not signs of another protocol.
 _TYPES = range(20, 25)
 
-_MAJOR_VERSION = 3  # SSL 3.0 to TLS 1.3
-
 # Enough to recognise a banner or a status line; not enough to fill a log.
 _SHOWN = 48
 
@@ -36,7 +34,8 @@ def require_tls(data: bytes, more: Iterable[bytes] = ()) -> None:
 
     `more` is what followed, and is only shown.
     """
-    if data[0] in _TYPES and data[1] == _MAJOR_VERSION:
+    # RFC 9846 5.1: legacy_record_version "MUST be ignored for all purposes", so the type alone decides.
+    if data[0] in _TYPES:
         return
     seen = b"".join((data[:_SHOWN], *more))[:_SHOWN]
     # SSL 2.0: two bytes of length with the high bit set, then CLIENT-HELLO (1). RFC 9846 E.5 forbids it.

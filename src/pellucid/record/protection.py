@@ -82,12 +82,12 @@ class RecordOpener(Protocol):
     def open_run(
         self, data: bytes, start: int, size: int, most: int, out: memoryview, offset: int, max_fragment: int
     ) -> OpenedRun:
-        """Open the record at `start` of `data`, `size` bytes with its header, and those like it behind it.
+        """Open the record at `start` of `data`, `size` bytes with its header, and those behind it.
 
-        At most `most` of them, which all have to be there; like it is what has the same header. Their contents
-        are written to `out` from `offset`, one behind the other, each over the last one's type and padding.
-        The run ends with the first record that is not application data or has no content, and before one
-        that is refused; where that is the first, it raises as `open` does.
+        At most `most` of them, all of which are there; a header that differs from the first one's ends the
+        run. The contents are written to `out` from `offset`, one behind the other, each over the last one's
+        type and padding. A record that is not application data or has no content is the last of the run.
+        The run ends before one that is refused; where that is the first, this raises as `open` does.
         """
         ...
 
@@ -121,22 +121,27 @@ class Sealer:
 
     def seal_run(self, workspace: Workspace, content_type: int, data: memoryview, size: int) -> int:
         """Write `data` to `workspace.out` as records of `size` bytes; see `RecordSealer.seal_run`."""
+        full = len(data) - len(data) % size
+        written = self._seal_equal(workspace, 0, content_type, data[:full], size) if full else 0
+        if full < len(data):
+            written = self._seal_equal(workspace, written, content_type, data[full:], len(data) - full)
+        return written
+
+    def _seal_equal(
+        self, workspace: Workspace, written: int, content_type: int, data: memoryview, size: int
+    ) -> int:
+        """Write records of exactly `size` bytes of content behind what is `written`; return the end."""
         out = workspace.out
-        total = len(data)
+        inner = workspace.inner[: size + 1]
+        content = inner[:size]
+        inner[size] = content_type  # stands behind the content of every record
+        length = size + 1 + self._tag_length
+        header = (_HEADER + length).to_bytes(HEADER_LENGTH, "big")
         iv, iv_length, encrypt_into = self._iv, self._iv_length, self._aead.encrypt_into
         sequence = self.sequence
-        self.sequence = sequence + -(-total // size)
-        written = start = 0
-        while start < total:
-            if not start or start + size > total:
-                size = min(size, total - start)
-                inner = workspace.inner[: size + 1]
-                content = inner[:size]
-                inner[size] = content_type  # stands behind the content of every record
-                length = size + 1 + self._tag_length
-                header = (_HEADER + length).to_bytes(HEADER_LENGTH, "big")
+        self.sequence = sequence + len(data) // size
+        for start in range(0, len(data), size):
             content[:] = data[start : start + size]
-            start += size
             body = written + HEADER_LENGTH
             out[written:body] = header
             written = body + length

@@ -167,7 +167,9 @@ class RecordReader:
             or opener is None
             or size > opener.longest
             or (self._start or self._chunks or self._first or self.trace)
-            or not (self._stashed is self._skip is self._failure is None)
+            or self._stashed is not None
+            or self._skip is not None
+            or self._failure is not None
         ):
             return self._several(limit)
         # One record, whole and as usual, is all there is. That is so common that it goes the shortest way.
@@ -344,7 +346,7 @@ class RecordReader:
         return record
 
     def _run(self, opener: RecordOpener, out: memoryview, size: int, limit: int) -> bytes | None:
-        """Open records one behind the other into `out`, until `limit`, another record or the last whole one."""
+        """Open records one behind the other into `out`, as long as they are application data and fit."""
         position = 0
         try:
             while True:

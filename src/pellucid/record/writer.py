@@ -144,7 +144,7 @@ class RecordWriter:
             return b""
         if limit < MIN_TAKE:
             raise Misuse(Reason.INTERNAL_ERROR, f"take needs room for {MIN_TAKE} bytes, not {limit}")
-        if len(queue) == 1 and (records := self._only(queue[0], limit)):
+        if len(queue) == 1 and not self._update_requested and (records := self._only(queue[0], limit)):
             return records
         parts: list[bytes] = []
         room = limit
@@ -166,17 +166,19 @@ class RecordWriter:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _only(self, entry: _Content | _KeyChange, limit: int) -> bytes:
-        """Records of the one entry of the queue, or b"" where that is not simple: the usual case made short."""
+        """Records of the queue's only entry: the usual case made short. b"" where it is not so simple."""
         sealer = self._sealer
-        if isinstance(entry, _KeyChange) or sealer is None or self._update_requested or self.padding is not None:
+        if sealer is None or isinstance(entry, _KeyChange) or self.padding is not None:
             return b""
         kind, data = entry
         offset = self._offset
         size = len(data) - offset
         if size > self.max_fragment:
             return self._run(sealer, data, limit) if kind == _APPLICATION_DATA else b""
-        if size + sealer.overhead > limit or sealer.sequence >= sealer.limit - 1 or kind == _CHANGE_CIPHER_SPEC:
+        if size + sealer.overhead > limit or kind == _CHANGE_CIPHER_SPEC:
             return b""
+        if sealer.sequence >= sealer.limit - 1:
+            return b""  # the key is to be changed first
         self._queue.clear()
         self._offset = 0
         record = sealer.seal(kind, data[offset:])

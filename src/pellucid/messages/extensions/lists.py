@@ -116,8 +116,12 @@ class ExtensionList(Codec):
             context = self._context(self._split(data, position, end)[0])
         decoders = self.decoders[context]
         extensions = Extensions()
-        while start < behind:
-            code, start, stop = _header(data, start, behind)
+        while start + 4 <= behind:
+            code = data[start] << 8 | data[start + 1]
+            stop = start + 4 + (data[start + 2] << 8 | data[start + 3])
+            if stop > behind:
+                break
+            start += 4
             decode = decoders.get(code, _decode_unknown)
             if decode is None or code in extensions:
                 _refuse(code, context, twice=code in extensions)
@@ -127,6 +131,8 @@ class ExtensionList(Codec):
                 raise BadMessage(f"{name} has {stop - position} bytes too many", offset=position)
             extensions[code] = body
             start = stop
+        if start != behind:
+            _header(data, start, behind)  # raises: it says what is wrong with the last one
         return extensions, behind
 
     def _encode(self, extensions: Extensions) -> bytes:
