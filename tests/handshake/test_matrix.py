@@ -1,0 +1,159 @@
+"""Everything with everything: suites, groups, certificates, mutual or not, resumed or not, retried or not.
+
+Each value of a dimension meets each value of every other one; what is left of the full product is not run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import cycle, product
+from typing import Any, NamedTuple
+
+import pytest
+from loopback import NAME, client_config, connect_pair, credential, pump, server_config
+
+from pellucid import ClientConfig, ServerConfig
+from pellucid.codes import CipherSuite, NamedGroup
+from pellucid.connection import Connection
+from pellucid.events import DataReceived, Event, HandshakeCompleted, PeerClosed, SessionReceived
+from pellucid.identity.lab_keys import KINDS
+from pellucid.policy import SUPPORTED_CIPHER_SUITES, SUPPORTED_GROUPS, SUPPORTED_SIGNATURE_SCHEMES
+from pellucid.result import Negotiated
+
+FLAGS = (False, True)
+MODES = [*product(FLAGS, FLAGS, FLAGS)]
+BYTE = 1
+
+
+class Case(NamedTuple):
+    suite: CipherSuite
+    group: NamedGroup
+    kind: str
+    mutual: bool
+    resumed: bool
+    retried: bool
+
+    def __str__(self) -> str:
+        flags = (name for name in ("mutual", "resumed", "retried") if getattr(self, name))
+        return "-".join((str(self.suite)[4:], str(self.group), self.kind, *flags))
+
+
+def cases() -> list[Case]:
+    """Every pair of values of two dimensions, and every one with every combination of the flags."""
+    suites, groups, kinds = cycle(SUPPORTED_CIPHER_SUITES), cycle(SUPPORTED_GROUPS), cycle(KINDS)
+    modes = cycle(MODES)
+    found = [Case(suite, group, next(kinds), *next(modes)) for suite, group in product(SUPPORTED_CIPHER_SUITES, SUPPORTED_GROUPS)]
+    found += [Case(next(suites), group, kind, *next(modes)) for group, kind in product(SUPPORTED_GROUPS, KINDS)]
+    found += [Case(suite, next(groups), kind, *next(modes)) for suite, kind in product(SUPPORTED_CIPHER_SUITES, KINDS)]
+    found += [Case(suite, next(groups), next(kinds), *mode) for suite, mode in product(SUPPORTED_CIPHER_SUITES, MODES)]
+    found += [Case(next(suites), group, next(kinds), *mode) for group, mode in product(SUPPORTED_GROUPS, MODES)]
+    found += [Case(next(suites), next(groups), kind, *mode) for kind, mode in product(KINDS, MODES)]
+    return list(dict.fromkeys(found))
+
+
+CASES = cases()
+
+
+def test_every_value_meets_every_other() -> None:
+    """The list above is what its docstring says."""
+    dimensions: list[Any] = [SUPPORTED_CIPHER_SUITES, SUPPORTED_GROUPS, KINDS, FLAGS, FLAGS, FLAGS]
+    for first, second in product(range(6), range(6)):
+        if first != second:
+            met = {(case[first], case[second]) for case in CASES}
+            assert met == {*product(dimensions[first], dimensions[second])}, (first, second)
+
+
+def configs(case: Case) -> tuple[ClientConfig, ServerConfig]:
+    other = NamedGroup.secp256r1 if case.group is not NamedGroup.secp256r1 else NamedGroup.x25519
+    client: dict[str, Any] = {
+        "cipher_suites": [case.suite],
+        "groups": [case.group, other],
+        # A client that shares another group, or none, has to be asked for the one that the server wants.
+        "key_shares": [case.group] if not case.retried else [other] if case.mutual else [],
+        "signature_schemes": SUPPORTED_SIGNATURE_SCHEMES,
+    }
+    server: dict[str, Any] = {
+        "cipher_suites": [case.suite],
+        "groups": [case.group, other],
+        "credentials": [credential(case.kind)],
+        "signature_schemes": SUPPORTED_SIGNATURE_SCHEMES,
+        "cookie": case.resumed,
+    }
+    if case.mutual:
+        client["credentials"] = [credential(case.kind, "client")]
+        server["client_authentication"] = "required"
+    return client_config(**client), server_config(**server)
+
+
+def converse(client: Connection, server: Connection, piece: int | None) -> tuple[list[Event], list[Event]]:
+    """A handshake, data both ways, and an end on both sides."""
+    found: tuple[list[Event], list[Event]] = pump(client, server, piece)
+    client.send_data(b"question")
+    server.send_data(b"answer")
+    for connection in (client, server):
+        connection.close()
+    for events, more in zip(found, pump(client, server, piece), strict=True):
+        events += more
+    return found
+
+
+def comparable(events: list[Event]) -> list[Any]:
+    """What does not differ from one run to the next: a session's key does."""
+    return [type(event) if isinstance(event, SessionReceived) else told(event) for event in events]
+
+
+def told(event: Event) -> Any:
+    if not isinstance(event, HandshakeCompleted):
+        return event
+    identity = event.negotiated.peer_identity
+    return dataclasses.replace(event.negotiated, peer_identity=None), identity and identity.names
+
+
+def check(case: Case, piece: int | None = None) -> tuple[list[Any], list[Any]]:
+    """Run a case, twice where it is resumed; both sides agree on what was asked for."""
+    client_knobs, server_knobs = configs(case)
+    if case.resumed:
+        pump(*connect_pair(client_knobs, server_knobs))
+    client, server = connect_pair(client_knobs, server_knobs)
+    client_events, server_events = converse(client, server, piece)
+    assert client.negotiated is not None
+    assert server.negotiated is not None
+    for side, negotiated in (("client", client.negotiated), ("server", server.negotiated)):
+        agreed = (negotiated.cipher_suite, negotiated.group, negotiated.resumed, negotiated.server_name)
+        assert agreed == (case.suite, case.group, case.resumed, NAME), side
+        check_identities(case, side, negotiated)
+    sessions = [SessionReceived]
+    client_expected = [HandshakeCompleted, *sessions, DataReceived, PeerClosed]
+    assert [type(event) for event in client_events] == client_expected
+    assert [type(event) for event in server_events] == [HandshakeCompleted, DataReceived, PeerClosed]
+    context = (b"EXPORTER-matrix", b"context", 32)
+    assert client.export_keying_material(*context) == server.export_keying_material(*context)
+    return comparable(client_events), comparable(server_events)
+
+
+def check_identities(case: Case, side: str, negotiated: Negotiated) -> None:
+    shown = credential(case.kind)
+    if side == "client":
+        assert negotiated.peer_chain == shown.chain
+    else:
+        assert negotiated.peer_chain == (credential(case.kind, "client").chain if case.mutual else ())
+    if case.resumed:
+        assert negotiated.signature_scheme is None
+    else:
+        assert negotiated.signature_scheme in shown.schemes
+        assert (negotiated.peer_identity is not None) is (side == "client" or case.mutual)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_client_and_server_agree(case: Case) -> None:
+    check(case)
+
+
+#: Every suite, group, certificate and mode is among them.
+SOME = CASES[::5] + [Case(CipherSuite.TLS_AES_128_GCM_SHA256, NamedGroup.x25519, kind, *mode) for kind in ("ecdsa", "rsa") for mode in MODES]
+
+
+@pytest.mark.parametrize("case", SOME, ids=str)
+def test_it_makes_no_difference_how_the_bytes_arrive(case: Case) -> None:
+    """Whole, and byte by byte: the same events and the same result."""
+    assert check(case) == check(case, BYTE)
