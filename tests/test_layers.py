@@ -28,6 +28,7 @@ ORDER = (
     ("record",),
     ("identity",),
     ("sessions",),
+    ("checking",),
     ("policy", "config", "events", "result"),
     ("handshake",),
     ("driver",),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pellucid.checking import at_least, callables, listed, require
 from pellucid.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from pellucid.crypto.kdf import hash_digest
 from pellucid.errors import Misuse, Reason
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 Entropy = Callable[[int], bytes]
 Clock = Callable[[], float]
+
+#: More than any client can use before it comes back, and each costs a seal and 200 bytes.
+_MAX_TICKETS = 16
 
 #: RFC 7301 3.1: a protocol's name is 1 to 255 bytes.
 _MAX_ALPN_LENGTH = 255
@@ -108,15 +112,14 @@ class Config:
             groups=parameters.groups,
             signature_schemes=parameters.signature_schemes,
             alpn_protocols=_alpn(self.alpn_protocols),
-            credentials=tuple(self.credentials),
+            credentials=listed("credentials", self.credentials, Credential),
         )
-        for credential in self.credentials:
-            if not isinstance(credential, Credential):
-                raise Misuse(Reason.BAD_CONFIGURATION, f"credentials: {type(credential).__name__} is none")
-        if self.key_update_after is not None and self.key_update_after < 2:
-            raise Misuse(
-                Reason.BAD_CONFIGURATION, "key_update_after: 2 at least, one of which is the KeyUpdate"
-            )
+        require(self.trust is None or isinstance(self.trust, TrustStore), "trust", "give a TrustStore")
+        callables(self, "key_log", "padding", "clock", "entropy")
+        at_least(self, 1, "max_chain_length")
+        if self.key_update_after is not None:
+            # One of them is the KeyUpdate itself.
+            at_least(self, 2, "key_update_after")
 
     def _set(self, **values: object) -> None:
         """Assign to a frozen dataclass while it is being built."""
@@ -159,13 +162,17 @@ class ClientConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        sessions = self.sessions
+        require(
+            sessions is None or isinstance(sessions, SessionStore), "sessions", "give a SessionStore or None"
+        )
         schemes: tuple[SignatureScheme, ...] = ()
         if self.certificate_signature_schemes:
             supported = (*SUPPORTED_SIGNATURE_SCHEMES, *CERTIFICATE_ONLY_SCHEMES)
             schemes = resolve("certificate_signature_schemes", self.certificate_signature_schemes, supported)
         self._set(
             trust=self.trust or TrustStore.system(),
-            psks=tuple(self.psks),
+            psks=listed("psks", self.psks, ExternalPsk),
             share_groups=self._share_groups(),
             certificate_schemes=schemes,
         )
@@ -234,26 +241,28 @@ class ServerConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        lookup = self.psks if callable(self.psks) else _lookup(self.psks) if self.psks else None
+        lookup = self.psks if callable(self.psks) else _lookup(listed("psks", self.psks, ExternalPsk))
+        require(isinstance(self.tickets, TicketKeys | bool), "tickets", "give TicketKeys, True or False")
         tickets = TicketKeys(self.entropy, self.clock) if self.tickets is True else self.tickets or None
         fingerprints = frozenset(fingerprint(credential) for credential in self.credentials)
         self._set(find_psk=lookup, ticket_keys=tickets, fingerprints=fingerprints)
-        if not self.credentials and lookup is None:
-            raise Misuse(Reason.BAD_CONFIGURATION, "credentials: a server needs a certificate and its key")
-        if self.client_authentication not in ("none", "optional", "required"):
-            raise Misuse(
-                Reason.BAD_CONFIGURATION,
-                f"client_authentication: {self.client_authentication!r} is not none, optional or required",
-            )
-        if self.client_authentication != "none":
-            if self.trust is None:
-                raise Misuse(Reason.BAD_CONFIGURATION, "trust: say whose client certificates are accepted")
-            if lookup is not None:
-                # RFC 9846 4.4.2: "servers which are authenticating with an external PSK MUST NOT
-                # send the CertificateRequest message in the main handshake"
-                raise Misuse(Reason.BAD_CONFIGURATION, "psks: a client with a PSK shows no certificate")
-        if not 0 <= self.tickets_per_handshake <= 16:
-            raise Misuse(Reason.BAD_CONFIGURATION, "tickets_per_handshake: 0 to 16")
+        at_least(self, 0, "max_skipped_early_data_bytes", "tickets_per_handshake")
+        require(
+            self.tickets_per_handshake <= _MAX_TICKETS, "tickets_per_handshake", f"{_MAX_TICKETS} at most"
+        )
+        has_any = bool(self.credentials) or lookup is not None
+        require(has_any, "credentials", "a server needs a certificate and its key")
+        self._check_client_authentication()
+
+    def _check_client_authentication(self) -> None:
+        asked = self.client_authentication
+        known = asked in ("none", "optional", "required")
+        require(known, "client_authentication", f"{asked!r} is not none, optional or required")
+        if asked != "none":
+            require(self.trust is not None, "trust", "say whose client certificates are accepted")
+            # RFC 9846 4.4.2: "servers which are authenticating with an external PSK MUST NOT send the
+            # CertificateRequest message in the main handshake"
+            require(self.find_psk is None, "psks", "a client with a PSK shows no certificate")
 
 
 def fingerprint(credential: Credential) -> bytes:
@@ -261,19 +270,17 @@ def fingerprint(credential: Credential) -> bytes:
     return hash_digest("sha256", credential.chain[0])
 
 
-def _lookup(psks: Iterable[ExternalPsk]) -> PskLookup:
-    return {psk.identity: psk for psk in psks}.get
+def _lookup(psks: tuple[ExternalPsk, ...]) -> PskLookup | None:
+    return {psk.identity: psk for psk in psks}.get if psks else None
 
 
 def _alpn(protocols: Iterable[str]) -> tuple[str, ...]:
-    names = tuple(protocols)
-    if isinstance(protocols, str):
-        raise Misuse(Reason.BAD_CONFIGURATION, "alpn_protocols: give a list of names")
+    knob = "alpn_protocols"
+    names = listed(knob, protocols, str)
     for name in names:
-        try:
-            length = len(name.encode())
-        except UnicodeEncodeError as error:
-            raise Misuse(Reason.BAD_CONFIGURATION, f"alpn_protocols: {name!r} is no text: {error}") from error
-        if not 1 <= length <= _MAX_ALPN_LENGTH:
-            raise Misuse(Reason.BAD_CONFIGURATION, f"alpn_protocols: {name!r} is not 1 to 255 bytes long")
+        # A lone surrogate has no UTF-8; "surrogatepass" would send what is no text.
+        length = len(name.encode(errors="replace"))
+        require(1 <= length <= _MAX_ALPN_LENGTH, knob, f"{name!r} is not 1 to 255 bytes long")
+        require(not any("\ud800" <= letter <= "\udfff" for letter in name), knob, f"{name!r} is no text")
+    require(len(set(names)) == len(names), knob, "a name stands twice")
     return names

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from pellucid.alerts import alert_for
+from pellucid.checking import require
 from pellucid.codes import AlertDescription, AlertLevel, ContentType, HandshakeType, KeyUpdateRequest, name_of
 from pellucid.config import ClientConfig, Config, ServerConfig
 from pellucid.driver import Driver
@@ -357,6 +358,7 @@ class ClientConnection(Connection):
     """
 
     def __init__(self, config: ClientConfig, server_name: str | None = None) -> None:
+        _require_config(config, ClientConfig)
         name = parse_server_name(server_name) if server_name is not None else None
         hs: Handshake[ClientConfig] = Handshake("client", config, _view(config, "client"))
         require_name(name, hs)
@@ -373,6 +375,7 @@ class ServerConnection(Connection):
     """The server's side. It waits for a ClientHello."""
 
     def __init__(self, config: ServerConfig) -> None:
+        _require_config(config, ServerConfig)
         hs: Handshake[ServerConfig] = Handshake("server", config, _view(config, "server"))
         super().__init__(hs, self._flow(hs))
 
@@ -381,6 +384,10 @@ class ServerConnection(Connection):
         connected = yield from server(hs)
         yield Emit(HandshakeCompleted(connected.negotiated))
         yield from server_post_handshake(hs, connected)
+
+
+def _require_config(config: object, kind: type[Config]) -> None:
+    require(isinstance(config, kind), "config", f"give a {kind.__name__}, not a {type(config).__name__}")
 
 
 def _view(config: Config, side: Literal["client", "server"]) -> TraceView | None:
@@ -392,4 +399,5 @@ def _view(config: Config, side: Literal["client", "server"]) -> TraceView | None
 
     if isinstance(trace, TraceView):
         return trace
+    require(trace is True or isinstance(trace, Trace), "trace", "give a Trace, a view of one, True or False")
     return (Trace() if trace is True else trace).view(side)

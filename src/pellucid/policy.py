@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pellucid.checking import require
 from pellucid.codes import CipherSuite as S
 from pellucid.codes import NamedGroup as G
 from pellucid.codes import ProtocolVersion as V
@@ -77,12 +78,13 @@ def resolve(what: str, given: Iterable[object], supported: Sequence[Code]) -> tu
     """
     if isinstance(given, str):
         given = [given]
+    require(isinstance(given, Iterable), what, "give a list of names")
     by_name: dict[object, Code] = {}
     for code in supported:
         by_name |= {code: code, code.name: code, str(code): code}
     chosen = []
     for value in given:
-        if value not in by_name:
+        if not isinstance(value, str | int) or value not in by_name:
             names = ", ".join(str(code) for code in supported)
             raise Misuse(Reason.BAD_CONFIGURATION, f"{what}: {value!r} is not supported; there are {names}")
         chosen.append(by_name[value])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields
-from typing import Annotated
+from dataclasses import FrozenInstanceError
+from typing import Annotated, Any, ClassVar
 
 import pytest
 from fieldtrees import assert_exact
@@ -92,11 +92,37 @@ def test_text() -> None:
     )
 
 
-def test_a_struct_is_a_dataclass_with_slots() -> None:
-    assert [field.name for field in fields(Two)] == ["group", "key"]
-    two = Two(NamedGroup.x25519, b"k")
-    assert two == Two(29, b"k")
-    assert not hasattr(two, "__dict__")
+def test_a_struct_takes_its_fields_in_order_or_by_name() -> None:
+    assert Two(29, b"k") == Two(key=b"k", group=NamedGroup.x25519)
+    assert (Two(29, b"k").group, Two(29, b"k").key) == (29, b"k")
+
+
+@pytest.mark.parametrize("values", [(), (29,), (29, b"k", b"more")])
+def test_a_struct_takes_no_fewer_and_no_more(values: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError):
+        Two(*values)
+
+
+def test_a_struct_has_slots() -> None:
+    assert not hasattr(Two(29, b"k"), "__dict__")
+
+
+def test_a_struct_keeps_what_else_its_class_says() -> None:
+    class Outer:
+        @struct
+        class Inner(Wire):
+            """Documented."""
+
+            kind: ClassVar[int] = 7
+            number: Annotated[int, uint(1)]
+
+            def doubled(self) -> int:
+                return 2 * self.number
+
+    inner = Outer.Inner(4)
+    assert (inner.kind, inner.doubled(), inner.__doc__) == (7, 8, "Documented.")
+    assert type(inner).__qualname__.endswith("Outer.Inner")
+    assert repr(inner) == "Inner(number=4)"
 
 
 def test_a_field_that_does_not_say_how_it_stands_on_the_wire_is_refused() -> None:

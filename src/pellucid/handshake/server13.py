@@ -199,8 +199,8 @@ def _send_server_hello(
     schedule.handshake(shared_secret)
     client_secret, server_secret = schedule.handshake_traffic_secrets(hs.transcript.digest())
     yield hs.install_keys("write", "handshake", server_secret)
-    # Behind the keys to write with, so that a key log that fails is told to the client by an alert that it can
-    # read; before those to read with, so that the alert for a hello that has more behind it is in the log.
+    # Behind the keys to write with, so that a key log that fails is told to the client by an alert that it
+    # can read; before those to read with, so that the alert for a hello with more behind it is in the log.
     hs.log_key("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client_secret)
     hs.log_key("SERVER_HANDSHAKE_TRAFFIC_SECRET", server_secret)
     yield hs.install_keys("read", "handshake", client_secret)
