@@ -17,7 +17,7 @@ from pellucid.alerts import alert_for
 from pellucid.checking import require
 from pellucid.codes import AlertDescription, AlertLevel, ContentType, HandshakeType, KeyUpdateRequest, name_of
 from pellucid.config import ClientConfig, Config, ServerConfig
-from pellucid.driver import Driver
+from pellucid.driver import Driver, forget_variables
 from pellucid.errors import AlertReceived, BadMessage, Misuse, PeerMisbehaved, Reason, TLSError
 from pellucid.events import DataReceived, Event, HandshakeCompleted, PeerClosed
 from pellucid.handshake.client import client, require_name
@@ -332,6 +332,7 @@ class Connection:
     def _internal_error(self, bug: Exception) -> Misuse:
         """A callback of the configuration failed, or we did: the caller still gets a ``TLSError``."""
         error = Misuse(Reason.INTERNAL_ERROR, f"{type(bug).__name__}: {bug}")
+        error.__cause__ = bug
         self._fail(error)
         return error
 
@@ -339,10 +340,13 @@ class Connection:
         """Forget what was to be sent, leave the alert, record the outcome. The only way to FAILED."""
         error.events = tuple(self._driver.take_events())
         self._failure = error
+        forget_variables(error)
         self._driver.stop()
         if isinstance(error, AlertReceived):
             # RFC 9846 6: after an error alert no "further data" is sent, not even what was queued before.
             self._driver.writer = RecordWriter(self._trace)
+        # A padding policy may be what has failed, and the alert has to get out.
+        self._driver.writer.padding = None
         alert = alert_for(error)
         if alert is not None and not self._driver.send_closed:
             self._send_alert(alert)

@@ -306,6 +306,15 @@ class Driver:
     }
 
 
+def forget_variables(error: BaseException | None) -> None:
+    """Clear the frames of a traceback, which is kept with the failure: secrets are among their variables."""
+    from traceback import clear_frames  # noqa: PLC0415 - nobody else needs it
+
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__
+
+
 def _summaries(chain: tuple[bytes, ...], verdict: str) -> list[CertificateSummary]:
     """What can be told of a refused chain; a certificate that cannot be read is left out."""
     from pellucid.trace import summary_of  # noqa: PLC0415 - as above

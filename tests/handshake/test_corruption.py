@@ -1,7 +1,7 @@
 """Every byte of everything that is said in a mutual handshake, changed: it ends in an error with an alert.
 
-Clock and entropy are injected, and x25519 and Ed25519 draw nothing else, so a handshake repeats byte for byte.
-Its flights are recorded once; each case plays them to a fresh endpoint up to the record that is changed.
+Clock and entropy are injected, and x25519 and Ed25519 draw nothing else, so a handshake repeats byte for
+byte. Its flights are recorded once; each case plays them to a fresh endpoint, with one byte changed.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def play(side: str, flights: list[bytes]) -> tuple[Connection, Secrets, TLSError
 
 
 def alert_sent(victim: Connection, side: str, secrets: Secrets) -> AlertDescription | None:
-    """The description of the alert that a failed connection leaves, last of all, under whatever key it has."""
+    """The description of the alert that a failed connection leaves last, under whatever key it has."""
     said = list(records(victim.data_to_send()))
     assert victim.data_to_send() == b""
     if not said:

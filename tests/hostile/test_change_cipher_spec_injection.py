@@ -1,7 +1,7 @@
 """ChangeCipherSpec injection: in TLS 1.3 the record means nothing, and has few places to mean nothing in.
 
-RFC 9846 5: unprotected, one byte of 0x01, from the first ClientHello to the peer's Finished; any other ends the
-connection with unexpected_message.
+RFC 9846 5: unprotected, one byte of 0x01, from the first ClientHello to the peer's Finished; any other ends
+the connection with unexpected_message.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BOTH = pytest.mark.parametrize("side", ["client", "server"])
 
 
 def midway(side: str) -> tuple[Connection, Connection, bytes]:
-    """(victim, rogue, what the rogue is about to send), once there are keys and before the victim has finished."""
+    """(victim, rogue, what the rogue sends next), once there are keys and before the victim has finished."""
     if side == "client":
         victim: Connection = ClientConnection(client_config(sessions=None), "localhost")
         rogue: Connection = rogue_server()
@@ -93,7 +93,9 @@ def test_it_does_not_change_any_keys() -> None:
     server.receive_data(client.data_to_send() + RECORD)
     client.receive_data(RECORD + server.data_to_send())
     pump(client, server)
-    assert client.export_keying_material(b"EXPORTER", None, 16) == server.export_keying_material(b"EXPORTER", None, 16)
+    assert client.export_keying_material(b"EXPORTER", None, 16) == server.export_keying_material(
+        b"EXPORTER", None, 16
+    )
 
 
 def test_compatibility_mode_sends_one_each_way() -> None:

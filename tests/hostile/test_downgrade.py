@@ -113,7 +113,7 @@ def test_a_fallback_to_an_older_version_is_refused() -> None:
     server_refuses(edit(ClientHello, fall_back), Reason.NO_SHARED_VERSION, PROTOCOL_VERSION)
 
 
-#: SSL 2.0: length 0x2e with the high bit, CLIENT-HELLO, version 3.1, 2 suites of 3 bytes, 16 bytes of challenge.
+#: SSL 2.0: a length with the high bit, CLIENT-HELLO, version 3.1, 2 suites of 3 bytes, 16 bytes of challenge.
 SSL2_HELLO = bytes.fromhex("801f 01 0301 0006 0000 0010 00002f 010080") + bytes(16)
 
 
@@ -124,7 +124,9 @@ def test_an_ssl2_hello_is_not_tls() -> None:
     assert "SSL 2.0" in str(error)
 
 
-@pytest.mark.parametrize("legacy", [b"\x03\x00", b"\x03\x01", b"\x03\x02", b"\x03\x04", b"\x03\xff"], ids=bytes.hex)
+@pytest.mark.parametrize(
+    "legacy", [b"\x03\x00", b"\x03\x01", b"\x03\x02", b"\x03\x04", b"\x03\xff"], ids=bytes.hex
+)
 def test_the_version_in_a_records_header_means_nothing(legacy: bytes) -> None:
     """RFC 9846 5.1: it "MUST be ignored for all purposes"."""
     client, server = connect_pair()

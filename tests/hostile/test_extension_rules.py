@@ -62,7 +62,9 @@ def server() -> ServerConfig:
 
 def extensions_of(message: Any) -> Extensions:
     """The one list of extensions that a message has, of its first certificate where it has several."""
-    found: Extensions = message.certificate_list[0].extensions if isinstance(message, Certificate) else message.extensions
+    found: Extensions = (
+        message.certificate_list[0].extensions if isinstance(message, Certificate) else message.extensions
+    )
     return found
 
 
@@ -79,7 +81,9 @@ def adding(code: int, body: Any = None) -> Callable[[Any], None]:
     return change
 
 
-def refused(kind: type[HandshakeMessage], side: str, change: Callable[[Any], Any], reason: Reason, alert: A) -> None:
+def refused(
+    kind: type[HandshakeMessage], side: str, change: Callable[[Any], Any], reason: Reason, alert: A
+) -> None:
     refuses = client_refuses if side == "client" else server_refuses
     refuses(edit(kind, change), reason, alert, client=client(), server=server())
 
@@ -98,7 +102,9 @@ IDS = [f"{kind.__name__} to a {side}" for kind, side in ANSWERS]
 
 @pytest.mark.parametrize("code", [0x1234, 0x1A1A, E.dnssec_chain], ids=["unknown", "GREASE", "registered"])
 @pytest.mark.parametrize("kind, side", ANSWERS, ids=IDS)
-def test_an_unknown_extension_in_an_answer_is_refused(kind: type[HandshakeMessage], side: str, code: int) -> None:
+def test_an_unknown_extension_in_an_answer_is_refused(
+    kind: type[HandshakeMessage], side: str, code: int
+) -> None:
     refused(kind, side, adding(code), Reason.UNSOLICITED_EXTENSION, A.unsupported_extension)
 
 
@@ -122,9 +128,13 @@ UNASKED: list[tuple[type[HandshakeMessage], str, int, Any]] = [
 
 
 @pytest.mark.parametrize(
-    "kind, side, code, body", UNASKED, ids=[f"{kind.__name__}-{side}-{E(code).name}" for kind, side, code, _ in UNASKED]
+    "kind, side, code, body",
+    UNASKED,
+    ids=[f"{kind.__name__}-{side}-{E(code).name}" for kind, side, code, _ in UNASKED],
 )
-def test_an_answer_to_no_question_is_refused(kind: type[HandshakeMessage], side: str, code: int, body: Any) -> None:
+def test_an_answer_to_no_question_is_refused(
+    kind: type[HandshakeMessage], side: str, code: int, body: Any
+) -> None:
     refused(kind, side, adding(code, body), Reason.UNSOLICITED_EXTENSION, A.unsupported_extension)
 
 
@@ -136,7 +146,9 @@ def test_no_server_name_is_acknowledged_where_none_was_sent() -> None:
 
 
 def test_no_protocol_is_chosen_where_none_was_offered() -> None:
-    change = edit(EncryptedExtensions, adding(E.application_layer_protocol_negotiation, ext.ProtocolNameList([b"h2"])))
+    change = edit(
+        EncryptedExtensions, adding(E.application_layer_protocol_negotiation, ext.ProtocolNameList([b"h2"]))
+    )
     client_refuses(change, Reason.UNSOLICITED_EXTENSION, A.unsupported_extension)
 
 
@@ -177,11 +189,15 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize("kind, side, code", FORBIDDEN)
-def test_an_extension_of_another_message_is_refused(kind: type[HandshakeMessage], side: str, code: int) -> None:
+def test_an_extension_of_another_message_is_refused(
+    kind: type[HandshakeMessage], side: str, code: int
+) -> None:
     refused(kind, side, adding(code), Reason.FORBIDDEN_EXTENSION, A.illegal_parameter)
 
 
-@pytest.mark.parametrize("code", [E.server_name, E.key_share, E.pre_shared_key, E.supported_versions], ids=str)
+@pytest.mark.parametrize(
+    "code", [E.server_name, E.key_share, E.pre_shared_key, E.supported_versions], ids=str
+)
 def test_an_extension_of_another_message_in_a_ticket_is_refused(code: int) -> None:
     victim, rogue = connected_rogue("client")
     ticket = NewSessionTicket(60, 0, b"n", b"ticket", Extensions({code: ext.UnknownExtension(b"")})).encode()
@@ -225,10 +241,12 @@ def test_a_hello_lacks_what_it_must_have(code: int) -> None:
 
 
 def test_a_hello_needs_signature_algorithms_even_with_a_psk_that_is_not_taken() -> None:
-    """RFC 9846 4.3.3: a server that shows a certificate "MUST abort the handshake with a "missing_extension" alert"."""
+    """RFC 9846 4.3.3: where a server shows a certificate after all, it cannot know what to sign with."""
     resuming = resuming_pair()[0]
     change = edit(ClientHello, lambda hello: hello.extensions.pop(E.signature_algorithms))
-    server_refuses(change, Reason.MISSING_EXTENSION, A.missing_extension, client=resuming, server=server_config())
+    server_refuses(
+        change, Reason.MISSING_EXTENSION, A.missing_extension, client=resuming, server=server_config()
+    )
 
 
 def resuming_pair() -> tuple[ClientConfig, ServerConfig]:
@@ -262,7 +280,9 @@ PSK_FAULTS: dict[str, tuple[Callable[[ClientHello], Any], Reason, A]] = {
         A.decode_error,
     ),
     "no identity": (
-        lambda hello: hello.extensions.update({E.pre_shared_key: ext.UnknownExtension(bytes(2) + SHORT_BINDER[9:])}),
+        lambda hello: hello.extensions.update(
+            {E.pre_shared_key: ext.UnknownExtension(bytes(2) + SHORT_BINDER[9:])}
+        ),
         Reason.MALFORMED,
         A.decode_error,
     ),
@@ -271,7 +291,9 @@ SHORT_BINDER = b"\x00\x07\x00\x01x\x00\x00\x00\x00" + b"\x00\x20\x1f" + bytes(31
 
 
 @pytest.mark.parametrize("change, reason, alert", PSK_FAULTS.values(), ids=list(PSK_FAULTS))
-def test_a_faulty_pre_shared_key_is_refused(change: Callable[[ClientHello], Any], reason: Reason, alert: A) -> None:
+def test_a_faulty_pre_shared_key_is_refused(
+    change: Callable[[ClientHello], Any], reason: Reason, alert: A
+) -> None:
     resuming, asked = resuming_pair()
     server_refuses(edit(ClientHello, change), reason, alert, client=resuming, server=asked)
 
@@ -342,7 +364,9 @@ def test_another_session_id_is_refused(echo: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [[b"http/1.1"], [b"h2", b"http/1.1"], [b"h2", b"h2"], [b"\xff"]], ids=["another", "two", "one twice", "no text"]
+    "names",
+    [[b"http/1.1"], [b"h2", b"http/1.1"], [b"h2", b"h2"], [b"\xff"]],
+    ids=["another", "two", "one twice", "no text"],
 )
 def test_a_protocol_that_was_not_offered_is_refused(names: list[bytes]) -> None:
     """ALPACA: who speaks which protocol is settled by the handshake, or there is none."""
@@ -380,7 +404,7 @@ def test_a_ticket_for_a_client_that_keeps_none_is_ignored() -> None:
 
 
 def test_schemes_of_the_request_are_not_those_of_the_hello() -> None:
-    """A client with a key that the request does not want shows none, and says so with an empty Certificate."""
+    """A client with a key that the request does not want shows none: it sends an empty Certificate."""
     wanted = ext.SignatureSchemeList([SignatureScheme.ed25519])
     tamper = edit(CertificateRequest, adding(E.signature_algorithms, wanted))
     victim = ClientConnection(client(), NAME)

@@ -56,7 +56,7 @@ def test_key_updates_with_data_between_them_are_fine(side: str) -> None:
 
 @BOTH
 def test_many_requests_get_one_answer(side: str) -> None:
-    """RFC 9846 4.7.3: who "receives multiple KeyUpdates while it is silent" responds "with a single update"."""
+    """RFC 9846 4.7.3: several KeyUpdates to one that "is silent" have it "respond with a single update"."""
     victim, rogue = connected_rogue(side)
     victim.receive_data(updates(rogue, 20, KeyUpdateRequest.update_requested))
     assert rogue.receive_data(victim.data_to_send()) == [KeyUpdated(answered=False)]
@@ -116,7 +116,9 @@ def test_a_hello_may_come_in_records_of_one_byte() -> None:
     """Unusual and allowed: each record but the last leaves less to come, so this has an end."""
     client, server = connect_pair()
     hello = client.data_to_send()[5:]
-    server.receive_data(b"".join(plaintext(ContentType.handshake, hello[i : i + 1]) for i in range(len(hello))))
+    server.receive_data(
+        b"".join(plaintext(ContentType.handshake, hello[i : i + 1]) for i in range(len(hello)))
+    )
     assert server.state == "WAIT_FINISHED"
 
 

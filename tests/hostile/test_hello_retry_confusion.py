@@ -1,5 +1,5 @@
-"""HelloRetryRequest confusion: a second hello that is not the first with what was asked for, and a request that
-asks for nothing, for something else, or twice. RFC 9846 4.2.2, 4.2.4, 4.3.8.
+"""HelloRetryRequest confusion: a second hello that is not the first with what was asked for, and a request
+that asks for nothing, for something else, or twice. RFC 9846 4.2.2, 4.2.4, 4.3.8.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ E = ExtensionType
 @cache
 def client() -> ClientConfig:
     """Shares x25519 alone, and would take secp256r1 or secp384r1."""
-    return client_config(
-        groups=["x25519", "secp256r1", "secp384r1"], alpn_protocols=["h2"], sessions=None
-    )
+    return client_config(groups=["x25519", "secp256r1", "secp384r1"], alpn_protocols=["h2"], sessions=None)
 
 
 @cache
@@ -102,13 +100,15 @@ def test_the_group_stays_as_it_was_in_the_request() -> None:
     """Not even the one that had a share in the first hello will do: its private key is gone."""
 
     def first_group(hello: ServerHello) -> None:
-        hello.extensions.add(ext.KeyShareServerHello(ext.KeyShareEntry(G.x25519, generate(G.x25519, None).share)))
+        hello.extensions.add(
+            ext.KeyShareServerHello(ext.KeyShareEntry(G.x25519, generate(G.x25519, None).share))
+        )
 
     client_refuses_retry(edit(ServerHello, first_group), Reason.GROUP_NOT_OFFERED)
 
 
 def test_the_version_stays_as_it_was_in_the_request() -> None:
-    """RFC 9846 4.2.4: "a client MUST abort the handshake with an "illegal_parameter" alert if the value changes"."""
+    """RFC 9846 4.2.4: selected_version "MUST be retained in the ServerHello"."""
 
     def older(hello: ServerHello) -> None:
         hello.extensions.add(ext.SupportedVersionsServerHello(ProtocolVersion.TLSv1_2))
@@ -137,7 +137,9 @@ def test_a_request_of_another_version_is_refused() -> None:
 
 def test_a_request_with_a_suite_that_was_not_offered_is_refused() -> None:
     suite = CipherSuite.TLS_AES_128_CCM_SHA256
-    client_refuses_retry(retry(lambda request: setattr(request, "cipher_suite", suite)), Reason.SUITE_NOT_OFFERED)
+    client_refuses_retry(
+        retry(lambda request: setattr(request, "cipher_suite", suite)), Reason.SUITE_NOT_OFFERED
+    )
 
 
 def test_a_request_with_another_session_id_is_refused() -> None:
@@ -204,7 +206,8 @@ CHANGES: dict[str, Callable[[ClientHello], Any]] = {
     "ALPN": extension(E.application_layer_protocol_negotiation, ext.ProtocolNameList([b"http/1.1"])),
     "signature schemes": extension(E.signature_algorithms, ext.SignatureSchemeList([0x0403])),
     "versions": extension(
-        E.supported_versions, ext.SupportedVersionsClientHello([ProtocolVersion.TLSv1_3, ProtocolVersion.TLSv1_2])
+        E.supported_versions,
+        ext.SupportedVersionsClientHello([ProtocolVersion.TLSv1_3, ProtocolVersion.TLSv1_2]),
     ),
     "no versions": lambda hello: hello.extensions.pop(E.supported_versions),
     "an unknown extension more": extension(0x1234, ext.UnknownExtension(b"")),
@@ -232,7 +235,9 @@ def test_a_cookie_that_nobody_gave_is_refused() -> None:
 
 def test_a_second_hello_may_be_padded() -> None:
     """RFC 9846 4.2.2: padding may be added, removed or changed."""
-    victim, _ = connected_rogue("server", second(extension(E.padding, ext.Padding(bytes(9)))), client=client(), server=server())
+    victim, _ = connected_rogue(
+        "server", second(extension(E.padding, ext.Padding(bytes(9)))), client=client(), server=server()
+    )
     assert victim.handshake_complete
 
 
@@ -244,7 +249,9 @@ def with_early_data(hello: ClientHello) -> None:
 def test_a_second_hello_offers_no_early_data() -> None:
     resuming = client_config(groups=["x25519", "secp256r1"])
     pump(*connect_pair(resuming, config := server_config(groups=["secp256r1"])))
-    server_refuses(second(with_early_data), Reason.HELLO_RETRY_CHANGED, ILLEGAL, client=resuming, server=config)
+    server_refuses(
+        second(with_early_data), Reason.HELLO_RETRY_CHANGED, ILLEGAL, client=resuming, server=config
+    )
 
 
 def test_a_retry_is_not_resumed_by_somebody_else() -> None:

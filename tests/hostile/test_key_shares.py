@@ -1,7 +1,7 @@
 """Invalid curve points, small subgroups and low order, and key_share confusion.
 
-A share that is no element of its group, or of a tiny part of it, makes a secret that an attacker knows or that
-tells bits of a private key. RFC 9846 4.3.8.1, 4.3.8.2 and 7.4: such shares end the handshake.
+A share that is no element of its group, or of a tiny part of it, makes a secret that an attacker knows, or
+that tells bits of a private key. RFC 9846 4.3.8.1, 4.3.8.2 and 7.4: such shares end the handshake.
 """
 
 from __future__ import annotations
@@ -73,8 +73,14 @@ BAD_SHARES: dict[NamedGroup, dict[str, bytes]] = {
         "short": uncompressed(*P256_GENERATOR, 32)[:-1],
         "long": uncompressed(*P256_GENERATOR, 32) + b"\x00",
     },
-    G.secp384r1: {"off the curve": uncompressed(5, 5, 48), "of a shorter curve": uncompressed(*P256_GENERATOR, 32)},
-    G.secp521r1: {"off the curve": uncompressed(5, 5, 66), "of a shorter curve": uncompressed(*P256_GENERATOR, 32)},
+    G.secp384r1: {
+        "off the curve": uncompressed(5, 5, 48),
+        "of a shorter curve": uncompressed(*P256_GENERATOR, 32),
+    },
+    G.secp521r1: {
+        "off the curve": uncompressed(5, 5, 66),
+        "of a shorter curve": uncompressed(*P256_GENERATOR, 32),
+    },
     G.ffdhe2048: {
         "zero": bytes(256),
         "one": (1).to_bytes(256, "big"),
@@ -141,7 +147,11 @@ def test_a_client_refuses_a_bad_share(group: NamedGroup, share: bytes) -> None:
     )
 
 
-HYBRIDS = {G.X25519MLKEM768: slice(-32, None), G.SecP256r1MLKEM768: slice(0, 65), G.SecP384r1MLKEM1024: slice(0, 97)}
+HYBRIDS = {
+    G.X25519MLKEM768: slice(-32, None),
+    G.SecP256r1MLKEM768: slice(0, 65),
+    G.SecP384r1MLKEM1024: slice(0, 97),
+}
 
 
 def with_zero_curve(group: NamedGroup) -> Callable[[ext.KeyShareEntry], None]:
@@ -217,11 +227,15 @@ def with_empty_share_in_answer(hello: ServerHello) -> None:
 
 
 def test_a_server_refuses_an_empty_share() -> None:
-    server_refuses(edit(ClientHello, with_empty_share_in_hello), Reason.MALFORMED, AlertDescription.decode_error)
+    server_refuses(
+        edit(ClientHello, with_empty_share_in_hello), Reason.MALFORMED, AlertDescription.decode_error
+    )
 
 
 def test_a_client_refuses_an_empty_share() -> None:
-    client_refuses(edit(ServerHello, with_empty_share_in_answer), Reason.MALFORMED, AlertDescription.decode_error)
+    client_refuses(
+        edit(ServerHello, with_empty_share_in_answer), Reason.MALFORMED, AlertDescription.decode_error
+    )
 
 
 # -- which groups
@@ -251,7 +265,10 @@ def test_grease_among_groups_and_shares_is_ignored() -> None:
     """RFC 8701: what chromium sends with every hello."""
 
     def grease(hello: ClientHello) -> None:
-        shares, groups = hello.extensions.find(ext.KeyShareClientHello), hello.extensions.find(ext.NamedGroupList)
+        shares, groups = (
+            hello.extensions.find(ext.KeyShareClientHello),
+            hello.extensions.find(ext.NamedGroupList),
+        )
         assert shares is not None
         assert groups is not None
         groups.named_group_list.insert(0, 0x1A1A)
@@ -264,9 +281,13 @@ def test_grease_among_groups_and_shares_is_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    "group", [G.secp384r1, G.x448, G.secp256r1, 0x1A1A], ids=["offered without a share", "not offered", "offered", "GREASE"]
+    "group",
+    [G.secp384r1, G.x448, G.secp256r1, 0x1A1A],
+    ids=["offered without a share", "not offered", "offered", "GREASE"],
 )
 def test_a_client_refuses_a_group_that_it_sent_no_share_of(group: int) -> None:
     client_refuses(
-        edit(ServerHello, server_share(lambda entry: setattr(entry, "group", group))), Reason.GROUP_NOT_OFFERED, ILLEGAL
+        edit(ServerHello, server_share(lambda entry: setattr(entry, "group", group))),
+        Reason.GROUP_NOT_OFFERED,
+        ILLEGAL,
     )

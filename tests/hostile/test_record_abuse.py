@@ -1,4 +1,4 @@
-"""Records that are too long, empty, of the wrong type, unprotected, out of order, or in the middle of a message.
+"""Records too long, empty, of the wrong type, unprotected, out of order, or in the middle of a message.
 
 RFC 9846 5 and 5.1 to 5.4. Each ends the connection, with the alert that the RFC gives it.
 """
@@ -215,7 +215,10 @@ def test_a_server_takes_an_unprotected_alert_until_the_client_has_keys() -> None
 
 def test_a_server_takes_no_unprotected_alert_from_a_client_that_has_keys() -> None:
     client = client_config(credentials=[credential("ecdsa", "client")])
-    rogue, victim = rogue_client(config=client), connect_pair(server=server_config(client_authentication="required"))[1]
+    rogue, victim = (
+        rogue_client(config=client),
+        connect_pair(server=server_config(client_authentication="required"))[1],
+    )
     victim.receive_data(rogue.data_to_send())
     rogue.receive_data(victim.data_to_send())
     victim.receive_data(rogue.data_to_send())
@@ -229,7 +232,9 @@ def trailing(kind: type[HandshakeMessage], more: bytes) -> Tamper:
     return lambda _hs, message: [message.raw, more] if isinstance(message, kind) else [message.raw]
 
 
-@pytest.mark.parametrize("more", [b"\x08", framed(8, b"\x00\x00"), b"\x14\x00\x00\x20"], ids=["a byte", "a message", "a header"])
+@pytest.mark.parametrize(
+    "more", [b"\x08", framed(8, b"\x00\x00"), b"\x14\x00\x00\x20"], ids=["a byte", "a message", "a header"]
+)
 @pytest.mark.parametrize("kind", [ServerHello, Finished], ids=lambda kind: kind.__name__)
 def test_a_client_takes_nothing_behind_the_last_message_under_a_key(
     kind: type[HandshakeMessage], more: bytes
@@ -368,7 +373,9 @@ def test_data_before_a_forged_record_is_kept(side: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"GET / HTTP/1.1\r\n\r\n", b"SSH-2.0-OpenSSH\r\n", b"\x00" * 64, b"\xff" * 64], ids=["HTTP", "SSH", "zeros", "ones"]
+    "data",
+    [b"GET / HTTP/1.1\r\n\r\n", b"SSH-2.0-OpenSSH\r\n", b"\x00" * 64, b"\xff" * 64],
+    ids=["HTTP", "SSH", "zeros", "ones"],
 )
 def test_a_peer_that_does_not_speak_tls_is_sent_nothing(data: bytes) -> None:
     rogue, victim = connect_pair()
@@ -377,7 +384,7 @@ def test_a_peer_that_does_not_speak_tls_is_sent_nothing(data: bytes) -> None:
 
 def test_sending_reaches_nobody_after_a_failure() -> None:
     """What was queued when the fault came is not sent: the peer is not to be trusted with it."""
-    victim, rogue = connected_rogue("server")
+    victim, _ = connected_rogue("server")
     victim.send_data(b"secret" * 1000)
     with pytest.raises(TLSError):
         victim.receive_data(plaintext(DATA, bytes(40)))

@@ -1,8 +1,8 @@
 """Reflection: a side is handed back what it has said. Selfie is its form for external PSKs.
 
 Both sides of an external PSK know the same key, so a hello can come back from the connection's own other half.
-Messages differ by direction, so what is reflected is out of order; a whole second connection to oneself is for
-the identities to prevent (RFC 9257 4.1, 8), and pellucid gives an application what it needs for that.
+Messages differ by direction, so what is reflected is out of order. A whole second connection to oneself is
+for the identities to prevent (RFC 9257 4.1), and pellucid gives an application what it needs for that.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def test_a_server_does_not_take_its_own_protected_records() -> None:
 
 
 def test_who_was_reached_by_a_psk_is_told_by_its_identity() -> None:
-    """An application that is both client and server gives each role a PSK of its own, and sees which was used."""
+    """Who is both client and server gives each role a PSK of its own, and sees which was used."""
     back = ExternalPsk(b"the other way", bytes(range(32, 64)))
     client, server = connect_pair(client_config(psks=[PSK]), server_config(psks=[back]))
     server.receive_data(client.data_to_send())

@@ -79,16 +79,16 @@ def test_sha1_and_its_like_sign_no_handshake(side: str, scheme: int) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("scheme", [S.ed448, S.mldsa65, 0x1A1A, 0xFFFF], ids=["ed448", "mldsa65", "GREASE", "unknown"])
+@pytest.mark.parametrize(
+    "scheme", [S.ed448, S.mldsa65, 0x1A1A, 0xFFFF], ids=["ed448", "mldsa65", "GREASE", "unknown"]
+)
 def test_a_scheme_that_was_not_offered_signs_nothing(side: str, scheme: int) -> None:
     change = edit(CertificateVerify, lambda message: setattr(message, "algorithm", scheme))
     refused(side, change, Reason.SCHEME_NOT_OFFERED, A.illegal_parameter)
 
 
 @BOTH
-@pytest.mark.parametrize(
-    "scheme", [S.ecdsa_secp384r1_sha384, S.ed25519, S.rsa_pss_rsae_sha256], ids=str
-)
+@pytest.mark.parametrize("scheme", [S.ecdsa_secp384r1_sha384, S.ed25519, S.rsa_pss_rsae_sha256], ids=str)
 def test_a_scheme_that_does_not_fit_the_key_signs_nothing(side: str, scheme: int) -> None:
     """In TLS 1.3 a scheme names curve and hash together: P-256 with SHA-384 there is not."""
     change = edit(CertificateVerify, lambda message: setattr(message, "algorithm", scheme))
@@ -123,8 +123,12 @@ def test_a_faulty_signature_is_refused(side: str, change: Callable[[bytes], byte
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa_p384", "rsa"])
 def test_a_faulty_signature_of_any_kind_is_refused(kind: str) -> None:
-    tamper = edit(CertificateVerify, lambda message: setattr(message, "signature", message.signature[:-1] + b"\x00"))
-    flipped = edit(CertificateVerify, lambda message: setattr(message, "signature", bytes(len(message.signature))))
+    tamper = edit(
+        CertificateVerify, lambda message: setattr(message, "signature", message.signature[:-1] + b"\x00")
+    )
+    flipped = edit(
+        CertificateVerify, lambda message: setattr(message, "signature", bytes(len(message.signature)))
+    )
     for one in (tamper, flipped):
         config = server_config(credentials=[credential(kind)])
         client_refuses(one, Reason.BAD_SIGNATURE, A.decrypt_error, server=config)
@@ -194,7 +198,7 @@ def test_a_signature_of_the_transcript_alone_is_refused(side: str) -> None:
 
 
 def test_the_servers_signature_is_not_the_clients() -> None:
-    """A client without a key shows the server's own certificate, and sends back what the server has signed."""
+    """A client without a key shows the server's own certificate, and what the server has signed."""
     both = both_purposes()
     signed: list[bytes] = []
 
@@ -256,7 +260,13 @@ def test_a_wrong_finished_is_refused(side: str, change: Callable[[bytes], bytes]
 @BOTH
 @pytest.mark.parametrize(
     "change",
-    [lambda _: b"", lambda data: data[:1], lambda data: data[:-1], lambda data: data + b"\x00", lambda data: data[:12]],
+    [
+        lambda _: b"",
+        lambda data: data[:1],
+        lambda data: data[:-1],
+        lambda data: data + b"\x00",
+        lambda data: data[:12],
+    ],
     ids=["empty", "a byte", "short", "long", "of TLS 1.2's length"],
 )
 def test_a_finished_of_another_length_is_malformed(side: str, change: Callable[[bytes], bytes]) -> None:

@@ -153,18 +153,14 @@ def test_a_server_refuses_a_message_that_comes_twice(kind: type[HandshakeMessage
 # -- swapped
 
 
-@pytest.mark.parametrize(
-    "first, second", [*pairwise(SERVER_FLIGHT)], ids=named
-)
+@pytest.mark.parametrize("first, second", [*pairwise(SERVER_FLIGHT)], ids=named)
 def test_a_client_refuses_neighbours_that_are_swapped(
     first: type[HandshakeMessage], second: type[HandshakeMessage]
 ) -> None:
     refused_by_client(swapping(first, second))
 
 
-@pytest.mark.parametrize(
-    "first, second", [*pairwise(CLIENT_FLIGHT)], ids=named
-)
+@pytest.mark.parametrize("first, second", [*pairwise(CLIENT_FLIGHT)], ids=named)
 def test_a_server_refuses_neighbours_that_are_swapped(
     first: type[HandshakeMessage], second: type[HandshakeMessage]
 ) -> None:
@@ -236,14 +232,18 @@ def test_a_resumed_handshake_asks_for_no_certificate() -> None:
     client = client_config()
     pump(*connect_pair(client, server := server_config()))
     raw = framed(HandshakeType.certificate_request, b"\x00\x00\x08\x00\x0d\x00\x04\x00\x02\x04\x03")
-    client_refuses(inserting(raw, Finished), Reason.UNEXPECTED_MESSAGE, UNEXPECTED, client=client, server=server)
+    client_refuses(
+        inserting(raw, Finished), Reason.UNEXPECTED_MESSAGE, UNEXPECTED, client=client, server=server
+    )
 
 
 def test_a_resumed_handshake_shows_no_certificate() -> None:
     client = client_config()
     pump(*connect_pair(client, server := server_config()))
     raw = Certificate(b"", []).encode()
-    client_refuses(inserting(raw, Finished), Reason.UNEXPECTED_MESSAGE, UNEXPECTED, client=client, server=server)
+    client_refuses(
+        inserting(raw, Finished), Reason.UNEXPECTED_MESSAGE, UNEXPECTED, client=client, server=server
+    )
 
 
 def test_a_client_that_was_not_asked_shows_no_certificate() -> None:
@@ -282,7 +282,9 @@ def test_nobody_takes_data_before_there_are_keys(side: str) -> None:
     if side == "client":
         server.receive_data(hello)
         server.data_to_send()
-    refuses_data(victim, rogue, plaintext(ContentType.application_data, b"hi"), Reason.UNEXPECTED_RECORD, UNEXPECTED)
+    refuses_data(
+        victim, rogue, plaintext(ContentType.application_data, b"hi"), Reason.UNEXPECTED_RECORD, UNEXPECTED
+    )
 
 
 def test_the_rogue_is_no_rogue_when_it_is_honest() -> None:

@@ -1,7 +1,7 @@
 """Forged, foreign and stolen tickets: none of them resumes anything.
 
-A ticket that the server cannot open is ignored, and the handshake is a full one (RFC 9846 4.3.11); one that it
-can open is worth nothing without the key that its binder proves (4.3.11.2).
+A ticket that the server cannot open is ignored, and the handshake is a full one (RFC 9846 4.3.11); one that
+it can open is worth nothing without the key that its binder proves (4.3.11.2).
 """
 
 from __future__ import annotations
@@ -103,9 +103,17 @@ def test_a_binder_with_any_byte_changed_is_refused() -> None:
         def flip(hello: ClientHello, at: int = offset) -> None:
             psks = hello.extensions.find(ext.OfferedPsks)
             assert psks is not None
-            psks.binders[0] = psks.binders[0][:at] + bytes([psks.binders[0][at] ^ 1]) + psks.binders[0][at + 1 :]
+            psks.binders[0] = (
+                psks.binders[0][:at] + bytes([psks.binders[0][at] ^ 1]) + psks.binders[0][at + 1 :]
+            )
 
-        server_refuses(edit(ClientHello, flip), Reason.BAD_PSK_BINDER, DECRYPT_ERROR, client=holding(session), server=server)
+        server_refuses(
+            edit(ClientHello, flip),
+            Reason.BAD_PSK_BINDER,
+            DECRYPT_ERROR,
+            client=holding(session),
+            server=server,
+        )
 
 
 def longer(hello: ClientHello) -> None:
@@ -142,7 +150,13 @@ def identities_twice(hello: ClientHello) -> None:
 def test_a_binder_is_of_one_hello(change: Callable[[ClientHello], Any]) -> None:
     """It covers all of the hello up to the binders: nothing in it can be changed by who lacks the key."""
     session, server = met()
-    server_refuses(edit(ClientHello, change), Reason.BAD_PSK_BINDER, DECRYPT_ERROR, client=holding(session), server=server)
+    server_refuses(
+        edit(ClientHello, change),
+        Reason.BAD_PSK_BINDER,
+        DECRYPT_ERROR,
+        client=holding(session),
+        server=server,
+    )
 
 
 def test_only_the_binder_of_the_psk_that_is_taken_is_looked_at() -> None:
@@ -156,7 +170,11 @@ def test_only_the_binder_of_the_psk_that_is_taken_is_looked_at() -> None:
 
     # The first binder is of a shorter hello now, and so this ends; not for the second's being wrong.
     server_refuses(
-        edit(ClientHello, unknown_behind), Reason.BAD_PSK_BINDER, DECRYPT_ERROR, client=holding(session), server=server
+        edit(ClientHello, unknown_behind),
+        Reason.BAD_PSK_BINDER,
+        DECRYPT_ERROR,
+        client=holding(session),
+        server=server,
     )
 
 

@@ -101,6 +101,32 @@ def test_sealing_a_run_makes_the_same_records(suite: Suite, keys: TrafficKeys, s
     assert run.sequence == single.sequence == 2 * count
 
 
+def test_the_last_record_of_a_run_may_be_shorter(suite: Suite, keys: TrafficKeys) -> None:
+    workspace = Workspace()
+    length = Sealer(suite, keys).seal_run(workspace, APPLICATION_DATA, memoryview(b"aaabbbc"), 3)
+    single = Sealer(suite, keys)
+    records = [single.seal(APPLICATION_DATA, content) for content in (b"aaa", b"bbb", b"c")]
+    assert bytes(workspace.out[:length]) == b"".join(records)
+
+
+def test_no_more_of_a_run_is_opened_than_was_asked_for(suite: Suite, keys: TrafficKeys) -> None:
+    sealer, opener = Sealer(suite, keys), Opener(suite, keys)
+    records = [sealer.seal(APPLICATION_DATA, content) for content in (b"aa", b"bb", b"cc")]
+    out = Workspace().out
+    found = opener.open_run(b"".join(records), 0, len(records[0]), 2, out, 0, MAX_FRAGMENT)
+    assert (found, bytes(out[:4]), opener.sequence) == ((2, 4, None), b"aabb", 2)
+
+
+def test_a_refused_record_ends_a_run_and_is_told_as_its_first(suite: Suite, keys: TrafficKeys) -> None:
+    sealer, opener = Sealer(suite, keys), Opener(suite, keys)
+    one, two = sealer.seal(APPLICATION_DATA, b"aa"), sealer.seal(APPLICATION_DATA, b"bb")
+    data = one + two[:-1] + bytes([two[-1] ^ 1])
+    out = Workspace().out
+    assert opener.open_run(data, 0, len(one), 2, out, 0, MAX_FRAGMENT) == (1, 2, None)
+    with pytest.raises(PeerMisbehaved):
+        opener.open_run(data, len(one), len(two), 1, out, 2, MAX_FRAGMENT)
+
+
 @pytest.mark.parametrize("size,padding", [(0, 0), (0, 9), (1, 0), (100, 50), (16384, 0), (16000, 384)])
 def test_opening_into_a_workspace_gives_the_same_content(
     suite: Suite, keys: TrafficKeys, size: int, padding: int

@@ -374,6 +374,58 @@ class TestBulk:
             reader.next_data()
         assert caught.value.reason is Reason.BAD_RECORD_MAC
 
+    def test_so_it_is_where_all_records_are_as_long(self) -> None:
+        sealer = Sealer(SUITE, KEYS)
+        wire = b"".join(sealer.seal(DATA, bytes([number]) * 5000) for number in range(3))
+        reader = reader_with_keys()
+        reader.feed(wire[:-1] + bytes([wire[-1] ^ 1]))
+        assert reader.next_data() == bytes(5000) + b"\x01" * 5000
+        with pytest.raises(PeerMisbehaved) as caught:
+            reader.next_data()
+        assert caught.value.reason is Reason.BAD_RECORD_MAC
+
+    @pytest.mark.parametrize("content_type", [HANDSHAKE, ALERT])
+    def test_another_record_as_long_as_the_data_ends_the_run(self, content_type: int) -> None:
+        sealer = Sealer(SUITE, KEYS)
+        reader = reader_with_keys()
+        kinds = (DATA, DATA, content_type, DATA)
+        reader.feed(b"".join(sealer.seal(kind, b"%d" % index) for index, kind in enumerate(kinds)))
+        assert reader.next_data() == b"01"
+        assert reader.next_data() is None
+        assert reader.next() == Record(content_type, b"2", encrypted=True)
+        assert reader.next_data() == b"3"
+
+    def test_padding_in_the_middle_of_a_run_is_taken_off(self) -> None:
+        sealer = Sealer(SUITE, KEYS)
+        reader = reader_with_keys()
+        contents = (b"full", b"p", b"full", b"", b"full")
+        reader.feed(b"".join(sealer.seal(DATA, content, 4 - len(content)) for content in contents))
+        assert reader.next_data() == b"fullpfullfull"
+
+    def test_it_is_drained_when_all_that_came_was_handed_out(self) -> None:
+        sealer = Sealer(SUITE, KEYS)
+        reader = reader_with_keys()
+        assert reader.drained
+        reader.feed(sealer.seal(DATA, b"data") + sealer.seal(DATA, b"data")[:-1])
+        reader.next_data()
+        assert not reader.drained
+
+    def test_it_is_not_drained_while_a_record_is_to_be_taken(self) -> None:
+        sealer = Sealer(SUITE, KEYS)
+        reader = reader_with_keys()
+        reader.feed(sealer.seal(DATA, b"data") + sealer.seal(ALERT, b"\x01\x00"))
+        assert reader.next_data() == b"data"
+        assert not reader.drained
+        reader.next()
+        assert reader.drained
+
+    def test_it_is_not_drained_while_a_fault_is_to_be_told(self) -> None:
+        sealer = Sealer(SUITE, KEYS)
+        reader = reader_with_keys()
+        reader.feed(sealer.seal(DATA, b"data") + b"".join(sealer.seal(DATA, b"") for _ in range(33)))
+        assert reader.next_data() == b"data"
+        assert (reader.buffered, reader.drained) == (0, False)
+
     def test_what_was_handed_out_does_not_change(self) -> None:
         sealer = Sealer(SUITE, KEYS)
         reader = reader_with_keys()

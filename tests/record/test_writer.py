@@ -181,6 +181,12 @@ class TestRecords:
         assert b"".join(fragments) == data
         assert all(len(fragment) == 16384 for fragment in fragments[:-1])
 
+    def test_the_end_of_a_large_write_shares_its_record_with_the_next_one(self) -> None:
+        writer = protected_writer()
+        for size in (16384 * 2 + 100, 50):
+            writer.queue(DATA, b"d" * size)
+        assert [len(fragment) for _, fragment in opened(writer.take())] == [16384, 16384, 150]
+
     def test_the_peers_limit_is_kept_by_protected_records(self) -> None:
         writer = RecordWriter()
         writer.max_fragment = 63

@@ -99,7 +99,10 @@ def _make(connection: Callable[[], C], tamper: Tamper) -> C:
         hs.tamper = tamper
         return hs
 
-    with mock.patch("pellucid.connection.Handshake", handshake), mock.patch("pellucid.connection.Driver", RogueDriver):
+    with (
+        mock.patch("pellucid.connection.Handshake", handshake),
+        mock.patch("pellucid.connection.Driver", RogueDriver),
+    ):
         return connection()
 
 
@@ -122,7 +125,7 @@ def plaintext(content_type: int, content: bytes, version: bytes = b"\x03\x03") -
 
 
 def sealed(sender: Connection, content_type: int, content: bytes, padding: int = 0) -> bytes:
-    """A record under the key that ``sender`` writes with now, whatever is in it. Take what is queued first."""
+    """A record under the key that ``sender`` writes with now, whatever is in it. Nothing may be queued."""
     assert not sender._driver.writer.pending
     assert sender.data_to_send() == b""
     sealer = sender._driver.writer._sealer
@@ -141,7 +144,7 @@ def send(sender: Connection, *messages: bytes) -> bytes:
 
 
 def run(client: Connection, server: Connection, victim: Connection) -> TLSError:
-    """Carry bytes until ``victim`` fails, and give its error. The other side may fail too, and is then silent."""
+    """Carry bytes until ``victim`` fails, and give its error. The other side may fail too: it is then silent."""
     other = server if victim is client else client
     for _ in range(MAX_ROUNDS):
         to_other, to_victim = victim.data_to_send(), other.data_to_send()
@@ -239,7 +242,9 @@ def server_refuses(
     return error
 
 
-def refuses_data(victim: Connection, rogue: Connection, data: bytes, reason: Reason, alert: AlertDescription | None) -> TLSError:
+def refuses_data(
+    victim: Connection, rogue: Connection, data: bytes, reason: Reason, alert: AlertDescription | None
+) -> TLSError:
     """``data`` from the rogue, which has sent nothing else since the two came to rest, is refused."""
     with pytest.raises(TLSError) as caught:
         victim.receive_data(data)
@@ -248,7 +253,11 @@ def refuses_data(victim: Connection, rogue: Connection, data: bytes, reason: Rea
 
 
 def connected_rogue(
-    side: str, tamper: Tamper = honest, *, client: ClientConfig | None = None, server: ServerConfig | None = None
+    side: str,
+    tamper: Tamper = honest,
+    *,
+    client: ClientConfig | None = None,
+    server: ServerConfig | None = None,
 ) -> tuple[Connection, Connection]:
     """(victim, rogue), connected and at rest; ``side`` is the victim's."""
     victim: Connection

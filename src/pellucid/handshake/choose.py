@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Code = TypeVar("Code", bound=Registry)
 
+# IANA's have 20 characters at most; escaped, 255 bytes could be a thousand of them.
+_LONGEST_PROTOCOL_TEXT = 100
+
 
 def first_shared(ours: Iterable[Code], theirs: Iterable[int]) -> Code | None:
     """Our most preferred that the peer has too."""
@@ -108,8 +111,9 @@ def choose_alpn(ours: Sequence[str], theirs: Sequence[bytes], trace: TraceView |
 
 
 def protocol_text(name: bytes) -> str:
-    """An application protocol's name for people: whatever is not printable ASCII is escaped."""
-    return name.decode("latin-1").encode("unicode_escape").decode("ascii")
+    """An application protocol's name for people: what is not printable ASCII is escaped, a long one is cut."""
+    text = name.decode("latin-1").encode("unicode_escape").decode("ascii")
+    return text if len(text) <= _LONGEST_PROTOCOL_TEXT else text[: _LONGEST_PROTOCOL_TEXT - 3] + "..."
 
 
 def choose_credential(

@@ -68,7 +68,9 @@ def client13(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Fl
     mutual = False
     if request is not None:
         mutual = yield from answer_request(hs, request)
-    verify_data = finished_verify_data(hs.suite.hash_name, client_secret, hs.transcript.digest())
+    verify_data = finished_verify_data(
+        hs.suite.hash_name, client_secret, hs.transcript.digest(), trace=hs.trace
+    )
     yield hs.send(Finished(verify_data))
     yield hs.install_keys("write", "application", client_application)
     hs.read_secret, hs.write_secret = server_application, client_application

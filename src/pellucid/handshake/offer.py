@@ -170,4 +170,4 @@ def binder(hs: ClientHandshake, psk: Psk, truncated: bytes) -> bytes:
     binder_key = psk.schedule.binder_key(external=psk.session is None)
     # After a HelloRetryRequest the transcript has a past, and its hash is that of the server's suite.
     transcript_hash = hs.transcript.digest_with(truncated, psk.suite.hash_name)
-    return finished_verify_data(psk.suite.hash_name, binder_key, transcript_hash)
+    return finished_verify_data(psk.suite.hash_name, binder_key, transcript_hash, trace=hs.trace)

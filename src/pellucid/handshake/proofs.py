@@ -134,7 +134,7 @@ def verify_finished(
     hs: AnyHandshake, message: Finished, base_key: bytes, transcript_hash: bytes
 ) -> FinishedVerified:
     """RFC 9846 4.5.3: the MAC over everything up to here is the one that we compute."""
-    expected = finished_verify_data(hs.suite.hash_name, base_key, transcript_hash)
+    expected = finished_verify_data(hs.suite.hash_name, base_key, transcript_hash, trace=hs.trace)
     if len(message.verify_data) != len(expected):
         raise BadMessage(f"Finished holds {len(message.verify_data)} bytes instead of {len(expected)}")
     ok = constant_time_equal(expected, message.verify_data)

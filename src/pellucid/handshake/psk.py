@@ -136,7 +136,9 @@ def check_binder(hs: ServerHandshake, request: Request, psk: SelectedPsk) -> Non
     assert request.psks is not None
     binder_key = psk.schedule.binder_key(external=not psk.resumes)
     truncated = truncate(request.hello.raw, request.psks)
-    expected = finished_verify_data(psk.hash_name, binder_key, hs.transcript.digest_with(truncated))
+    expected = finished_verify_data(
+        psk.hash_name, binder_key, hs.transcript.digest_with(truncated), trace=hs.trace
+    )
     found = request.psks.binders[psk.index]
     ok = constant_time_equal(expected, found)
     if hs.trace:

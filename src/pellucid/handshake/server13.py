@@ -90,7 +90,9 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
         yield hs.send(certificate_request)
     if credential is not None:
         yield from send_certificate(hs, "server", *credential)
-    verify_data = finished_verify_data(hs.suite.hash_name, server_secret, hs.transcript.digest())
+    verify_data = finished_verify_data(
+        hs.suite.hash_name, server_secret, hs.transcript.digest(), trace=hs.trace
+    )
     yield hs.send(Finished(verify_data))
 
     schedule.main()

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 from cryptography import x509
@@ -168,6 +167,8 @@ def _bad(detail: str) -> Misuse:
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:
+    from pathlib import Path  # noqa: PLC0415 - 3 ms, which those who read no file need not wait for
+
     try:
         return Path(path).read_bytes()
     except OSError as error:

@@ -1,13 +1,12 @@
 """Which roots we trust: parsed once, kept ready for the verifier."""
 
+from __future__ import annotations
+
 import functools
 import hashlib
-import importlib
-import importlib.util
 import os
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -18,6 +17,10 @@ from pellucid.identity.der import certificate_fields
 from pellucid.identity.pem import parse_certificate, parse_certificates, parse_what_parses
 from pellucid.identity.profile import policy_for
 from pellucid.identity.rules import OUTSIDE_PYCA_OIDS, Purpose
+
+if TYPE_CHECKING:
+    # It takes 3 ms to load, so it is loaded where a file is read.
+    from pathlib import Path
 
 # Where systems keep their roots in one file; the first that exists is read.
 _SYSTEM_FILES = (
@@ -63,18 +66,18 @@ class TrustStore:
     @classmethod
     def from_certificates(
         cls, certificates: Iterable[x509.Certificate], description: str = "the given trust store"
-    ) -> "TrustStore":
+    ) -> TrustStore:
         """Trusts exactly these certificates."""
         trusted = tuple(certificates)
         return cls(lambda: (trusted, 0), description)
 
     @classmethod
-    def from_pem(cls, pem: bytes) -> "TrustStore":
+    def from_pem(cls, pem: bytes) -> TrustStore:
         """Trusts every certificate in ``pem``. Misuse where there is none or one is malformed."""
         return cls.from_certificates(parse_certificates(pem, "the trust store's PEM"))
 
     @classmethod
-    def from_der(cls, ders: Iterable[bytes]) -> "TrustStore":
+    def from_der(cls, ders: Iterable[bytes]) -> TrustStore:
         """Trusts these DER certificates."""
         return cls.from_certificates(
             parse_certificate(der, f"certificate {number} of the trust store")
@@ -82,8 +85,10 @@ class TrustStore:
         )
 
     @classmethod
-    def from_files(cls, *paths: str | os.PathLike[str]) -> "TrustStore":
+    def from_files(cls, *paths: str | os.PathLike[str]) -> TrustStore:
         """Trusts every certificate in these files, PEM or DER. Misuse where one cannot be read or parsed."""
+        from pathlib import Path  # noqa: PLC0415 - see above
+
         found: list[x509.Certificate] = []
         for path in map(Path, paths):
             try:
@@ -94,12 +99,12 @@ class TrustStore:
         return cls.from_certificates(found, ", ".join(map(str, paths)))
 
     @classmethod
-    def empty(cls) -> "TrustStore":
+    def empty(cls) -> TrustStore:
         """Trusts nobody: every certificate is rejected."""
         return cls.from_certificates((), "an empty trust store")
 
     @classmethod
-    def system(cls) -> "TrustStore":
+    def system(cls) -> TrustStore:
         """The roots that this system trusts; one store a process, read at the first verification.
 
         SSL_CERT_FILE (a file) and SSL_CERT_DIR (directories, separated as in PATH) replace the system's
@@ -207,6 +212,9 @@ def _system(file: str, directories: str) -> TrustStore:
 
 
 def _system_paths(file: str, directories: str) -> Iterator[Path]:
+    import importlib.util  # noqa: PLC0415 - as pathlib
+    from pathlib import Path  # noqa: PLC0415
+
     if file or directories:
         if file:
             yield Path(file)

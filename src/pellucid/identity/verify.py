@@ -16,7 +16,6 @@ from cryptography.x509.verification import PolicyBuilder, VerificationError
 from pellucid.errors import CertificateRejected, Misuse, Reason
 from pellucid.identity import rules
 from pellucid.identity.der import UNDECODABLE
-from pellucid.identity.diagnose import Case, diagnose
 from pellucid.identity.names import DnsName, IpAddress, ServerName, parse_server_name
 from pellucid.identity.path import check_trusted_leaf, strict_path
 from pellucid.identity.rules import PublicKey, Purpose
@@ -126,6 +125,8 @@ def _verify(
         check_trusted_leaf(leaf, purpose, name, now)
         path = (leaf,)
     if path is None:
+        from pellucid.identity.diagnose import Case, diagnose  # noqa: PLC0415 - loaded by the first refusal
+
         raise diagnose(Case(certificates, trust, purpose, name, now), refusal)
     # pyca looks at the keys of issuers only: the leaf's size and curve are checked here.
     public_key = rules.check_key(leaf, 0)

@@ -87,6 +87,7 @@ class _Narrator:
         self.both = len({event.side for event in events}) > 1
         self.steps: list[_Draft] = []
         self.run: list[Event] = []
+        self.held: list[Event] = []  # secrets that the next message is made with
         self.hellos = 0
         self.chosen_by_server = {
             event.what for event in events if isinstance(event, ChoiceEvent) and event.side == "server"
@@ -112,6 +113,9 @@ class _Narrator:
         side = cast("Side", sender(event))
         draft = _Draft("message", "", side, "", [event])
         last = self.steps[-1] if self.steps else None
+        if isinstance(event, MessageEvent):
+            draft.events += self.held
+            self.held = []
         match event:
             case MessageEvent():
                 draft.id = f"message:{event.name}:{side}"
@@ -163,6 +167,7 @@ class _Narrator:
         groups: dict[str, list[Event]] = {}
         for event in run:
             groups.setdefault(_group(event, run), []).append(event)
+        self.held += groups.pop(_HELD, [])
         for key, events in groups.items():
             self.action(key, events)
 
@@ -185,6 +190,8 @@ class _Narrator:
         self.steps.append(_Draft("action", key, side, "", events, ok=ok))
 
 
+# Secrets that wait for the message they are for.
+_HELD = "held"
 # Several of these in a row from one side are one step.
 _REPEATABLE = frozenset({"message:data", "message:NewSessionTicket:server"})
 # What a client chooses by itself, for the certificate that it shows.
@@ -217,6 +224,8 @@ def _group(event: Event, run: Sequence[Event]) -> str:
             if event.what in GREAT_CHECKS:
                 return f"check:{event.what}"
             return "step:answer" if event.side == "client" else "step:verify"
+        case SecretEvent(name="finished_key"):
+            return _use_of_finished_key(event, run)
         case SecretEvent():
             return _derivation(event.name, run)
         case KeysEvent():
@@ -224,6 +233,14 @@ def _group(event: Event, run: Sequence[Event]) -> str:
                 return "step:derive:updated"
             return f"step:derive:{event.epoch}"
     return "step:derive"
+
+
+def _use_of_finished_key(key: Event, run: Sequence[Event]) -> str:
+    """It is made to check a MAC, or to make one: then it belongs to the message that holds it."""
+    for event in run[run.index(key) :]:
+        if isinstance(event, CheckEvent) and event.what in ("finished", "psk_binder"):
+            return f"check:{event.what}"
+    return _HELD
 
 
 def _derivation(name: str, run: Sequence[Event]) -> str:

@@ -147,7 +147,9 @@ class Opaque(Codec):
     def _describe(self, data: bytes, position: int, end: int, name: str) -> tuple[Field, int]:
         value, stop = self.decode(data, position, end)
         count = f"{len(value)} byte{'' if len(value) == 1 else 's'}"
-        meaning = value.decode("ascii", "backslashreplace") if self.text else count
+        # Terminals and logs take control characters for commands, and these are the peer's.
+        text = value.decode("latin-1").encode("unicode_escape").decode("ascii")
+        meaning = text if self.text else count
         return Field(name, position, stop - position, shown(value), meaning), stop
 
     def declare(self, name: str) -> str:
