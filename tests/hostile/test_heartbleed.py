@@ -1,8 +1,8 @@
 """Heartbleed-like length lies: a vector that claims more than is there, or less, in every message.
 
-A reader that trusts a length reads memory that is not the message's. Here: every message of a mutual handshake
-cut short, with a header that fits; and every byte of the hello, where no key protects it, set to what a liar
-would write. RFC 9846 6.2: decode_error is for a length that is out of range or does not fit.
+A reader that trusts a length reads memory that is not the message's. Here: every message of a mutual
+handshake cut short, with a header that fits; and every byte of the hello, where no key protects it, set to
+what a liar would write. RFC 9846 6.2: decode_error is for a length that is out of range or does not fit.
 """
 
 from __future__ import annotations

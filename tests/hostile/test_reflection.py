@@ -1,6 +1,6 @@
 """Reflection: a side is handed back what it has said. Selfie is its form for external PSKs.
 
-Both sides of an external PSK know the same key, so a hello can come back from the connection's own other half.
+Both sides of an external PSK know the same key, so a hello can come back from the other half of oneself.
 Messages differ by direction, so what is reflected is out of order. A whole second connection to oneself is
 for the identities to prevent (RFC 9257 4.1), and pellucid gives an application what it needs for that.
 """

@@ -144,7 +144,7 @@ def send(sender: Connection, *messages: bytes) -> bytes:
 
 
 def run(client: Connection, server: Connection, victim: Connection) -> TLSError:
-    """Carry bytes until ``victim`` fails, and give its error. The other side may fail too: it is then silent."""
+    """Carry bytes until ``victim`` fails, and give its error. The other side may fail too, and is silent."""
     other = server if victim is client else client
     for _ in range(MAX_ROUNDS):
         to_other, to_victim = victim.data_to_send(), other.data_to_send()

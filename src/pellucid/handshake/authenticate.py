@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Literal
 
 from pellucid.codes import ExtensionType, SignatureScheme, name_of
-from pellucid.errors import PeerMisbehaved, Reason
+from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
 from pellucid.handshake.effects import Flow
 from pellucid.handshake.flow import (
     AnyHandshake,
@@ -35,6 +35,11 @@ def receive_certificate(
     ``asked`` is the extensions of the message that asked for the certificate: an answer may only be to
     one of them.
     """
+    if whose == "server" and server_name is None:
+        raise PeerIncompatible(
+            Reason.NO_SUITABLE_CERTIFICATE,
+            "the server declines our PSKs and shows a certificate, which there is no name to verify for",
+        )
     chain = _check_certificate(certificate, whose, asked)
     identity = yield from verify_identity(chain, whose, server_name)
     transcript_hash = hs.transcript.digest()

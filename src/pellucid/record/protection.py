@@ -28,7 +28,6 @@ _APPLICATION_DATA = int(ContentType.application_data)
 
 _TYPE_BYTE = tuple(bytes([value]) for value in range(256))
 
-
 #: How many records were opened; where their joined contents end in the buffer; and the last one's type and
 #: content where it is not application data, or is empty.
 OpenedRun = tuple[int, int, tuple[int, bytes] | None]
@@ -222,8 +221,7 @@ class Opener:
             # Behind a record that was opened it is not told now: the next call meets it as the first.
             if sequence == self.sequence:
                 raise (self._forged() if isinstance(refused, InvalidTag) else refused) from None
-        count = sequence - self.sequence
-        self.sequence = sequence
+        count, self.sequence = sequence - self.sequence, sequence
         return count, offset, other
 
     def _forged(self) -> PeerMisbehaved:

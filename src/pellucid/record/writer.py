@@ -175,6 +175,7 @@ class RecordWriter:
         size = len(data) - offset
         if size > self.max_fragment:
             return self._run(sealer, data, limit) if kind == _APPLICATION_DATA else b""
+        # Through a workspace several records are made faster than each by itself; one is not.
         if size + sealer.overhead > limit or kind == _CHANGE_CIPHER_SPEC:
             return b""
         if sealer.sequence >= sealer.limit - 1:
@@ -196,7 +197,6 @@ class RecordWriter:
             if sealer.sequence >= sealer.limit - 1:
                 return self._update_key(room, started)
             if self.padding is None and len(data) - self._offset > self.max_fragment:
-                # Through a workspace several records are made faster than each by itself; one is not.
                 run = self._run(sealer, data, room)
                 if run:
                     return run
