@@ -7,6 +7,7 @@ rounds, and a ratio is the median of the rounds' ratios, whose two sides were me
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -96,6 +97,8 @@ def import_milliseconds(module: str, runs: int) -> float:
     """Importing `module` in a fresh interpreter, bytecode there already: processor time, a median."""
     code = f"import time; start = time.process_time(); import {module}; print(time.process_time() - start)"
     argv = [sys.executable, "-c", code]
+    # Where bytecode may not be written, every import would compile.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     seconds = [number_printed_by(argv) for _ in range(runs + 1)]
     return 1000 * median(seconds[1:])  # the first may write bytecode
 

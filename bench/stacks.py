@@ -216,7 +216,7 @@ class Pellucid:
             def put(self, session: Session) -> None:
                 kept.put(session)
 
-            def take(self, server_name: str, now: float) -> Session | None:  # noqa: ARG002  # the store's
+            def take(self, server_name: str | None, now: float, scope: bytes = b"") -> None:  # noqa: ARG002
                 return None
 
         made = material()

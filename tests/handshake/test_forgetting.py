@@ -1,4 +1,4 @@
-"""Secrets that have done their work are gone: nothing that a connection holds leads to them, no repr shows one."""
+"""Secrets that have done their work are gone: nothing that a connection holds leads to them, and no repr."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def secrets_held(connection: Connection, seen: Seen) -> set[str]:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_when_the_handshake_is_complete_its_key_schedule_is_gone(side: Side, seen: Seen) -> None:
-    """What is left cannot tell what was sent before a KeyUpdate, nor the keys of the other direction's past."""
+    """From what is left nobody computes the keys of before a KeyUpdate."""
     pair = shake_hands()
     connection = pair[SIDES.index(side)]
     left = secrets_held(connection, seen)

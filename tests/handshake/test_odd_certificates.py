@@ -160,7 +160,8 @@ def chain_with(alternative_names: bytes) -> tuple[Credential, TrustStore]:
         .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(authority, critical=False)
         .add_extension(
-            x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, alternative_names), critical=False
+            x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, alternative_names),
+            critical=False,
         )
         .sign(CA_KEY, hashes.SHA256())
     )
@@ -206,9 +207,7 @@ def test_a_name_behind_one_that_cannot_be_decoded_is_refused_or_found_and_never_
 def test_a_refused_certificate_with_control_characters_in_its_name_is_told_in_one_line() -> None:
     leaf = builder("a\x1b[2Jb\nc\x00d", "e\rf", KEY).sign(CA_KEY, hashes.SHA256())
     trace = Trace()
-    client, server = connect_pair(
-        client_config(trace=trace), server_config(credentials=[Unchecked(leaf)])
-    )
+    client, server = connect_pair(client_config(trace=trace), server_config(credentials=[Unchecked(leaf)]))
     with pytest.raises(TLSError) as caught:
         pump(client, server)
     assert isinstance(caught.value, CertificateRejected)

@@ -1,4 +1,4 @@
-"""A padding policy is the application's: when it fails, the connection fails loudly, and no data is half sent."""
+"""A padding policy is the application's: when it fails, so does the connection, and no data is half sent."""
 
 from __future__ import annotations
 
@@ -72,11 +72,18 @@ def test_a_padding_policy_that_fails_ends_the_connection_as_our_fault(broken: An
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_padding_policy_that_fails_in_a_handshake_ends_it(broken: Any) -> None:
+    """What is not padded is sent first, so that the client has the keys to read the alert with."""
     client, server = connect_pair(server=server_config(padding=broken))
     server.receive_data(client.data_to_send())
+    server_hello = server.data_to_send()
+    assert server.failure is None
     with pytest.raises(Misuse):
         server.data_to_send()
     assert server.state == "FAILED"
+    client.receive_data(server_hello)
+    assert client.state == "WAIT_EE"
+    with pytest.raises(AlertReceived, match="internal_error"):
+        client.receive_data(server.data_to_send())
 
 
 def test_data_before_the_failure_arrives() -> None:
@@ -103,6 +110,36 @@ def test_padding_is_asked_for_before_data_leaves_the_queue(broken: Any, size: in
         writer.take()
     assert writer.pending == size + 4
     assert writer.records_sealed == 0
+
+
+def test_a_policy_that_fails_for_a_while_loses_nothing() -> None:
+    """In the middle of a write, behind records that are sealed already."""
+    policy = Policy()
+    client, server = connected_with(policy)
+    writer = client._driver.writer
+    data = bytes(range(256)) * 200
+    asked: list[int] = []
+
+    def failing_at_times(_content_type: int, length: int) -> int:
+        asked.append(length)
+        if len(asked) % 2 == 0:
+            raise RuntimeError("not now")
+        return 5
+
+    policy.now = failing_at_times
+    for start in range(0, len(data), 10_000):
+        client.send_data(data[start : start + 10_000])
+    sent = b""
+    failures = 0
+    while writer.pending:
+        try:
+            sent += writer.take()
+        except RuntimeError:
+            failures += 1
+    assert len(asked) > 5
+    assert failures == 0
+    events = server.receive_data(sent)
+    assert b"".join(event.data for event in events if isinstance(event, DataReceived)) == data
 
 
 def test_padding_that_asks_for_more_than_fits_is_cut() -> None:

@@ -68,7 +68,9 @@ class Pair:
         self.trace.events.clear()
         ours = {"clock": self.clock, "sessions": self.sessions, "trace": self.trace}
         theirs = {"clock": self.clock, "tickets": self.tickets, "trace": self.trace}
-        pair = connect_pair(client_config(**(ours | (client or {}))), server_config(**(theirs | (server or {}))))
+        pair = connect_pair(
+            client_config(**(ours | (client or {}))), server_config(**(theirs | (server or {})))
+        )
         events, _ = pump(*pair)
         return (*pair, events)
 
@@ -251,20 +253,26 @@ def filler(size: int) -> x509.Certificate:
         .serial_number(1)
         .not_valid_before(start)
         .not_valid_after(start + dt.timedelta(days=1))
-        .add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555"), bytes(size)), False)
+        .add_extension(
+            x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555"), bytes(size)), False
+        )
         .sign(issued.private_key, hashes.SHA256())  # type: ignore[arg-type]
     )
 
 
-@pytest.mark.parametrize("fits", [True, False])
-def test_a_client_with_a_huge_chain_gets_no_ticket(pair: Pair, fits: bool) -> None:
+@pytest.mark.parametrize(
+    "fillers, fits",
+    [([8_000], True), ([MAX_TICKET_CHAIN_BYTES], False), ([40_000, 40_000], False)],
+    ids=["24 KiB to spare", "over 32 KiB", "more than any ticket holds"],
+)
+def test_a_client_with_a_huge_chain_gets_no_ticket(pair: Pair, fillers: list[int], fits: bool) -> None:
     """A ticket holds the chain and comes back in a ClientHello. The connection itself is none the worse."""
     issued = laboratory().issue(names=("client.test",), purpose="client")
-    size = 8_000 if fits else MAX_TICKET_CHAIN_BYTES
-    chain = (issued.certificate, *issued.issuers, filler(size))
+    chain = (issued.certificate, *issued.issuers, *map(filler, fillers))
     huge = Credential.from_objects(chain, issued.private_key)
     asking = {"client_authentication": "required", "trust": laboratory().trust}
     client, server, events = pair.meet({"credentials": [huge]}, asking)
+    assert tickets_sent(pair.trace) == fits
     assert any(isinstance(event, SessionReceived) for event in events) is fits
     for sender, receiver in ((client, server), (server, client)):
         sender.send_data(b"alive")

@@ -230,7 +230,9 @@ def signed_by_itself(name: str = "itself.test") -> x509.Certificate:
 @pytest.fixture(scope="module")
 def many_roots() -> TrustStore:
     """The laboratory's and 999 others: more names than fit any message."""
-    others = [signed_by_itself(f"{number:04} authority with a name of a usual length") for number in range(999)]
+    others = [
+        signed_by_itself(f"{number:04} authority with a name of a usual length") for number in range(999)
+    ]
     return TrustStore.from_certificates([*others, laboratory().root])
 
 

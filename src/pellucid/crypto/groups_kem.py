@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import (
 )
 
 from pellucid.codes import NamedGroup
-from pellucid.crypto import groups_ec
+from pellucid.crypto import groups_ec, ml_kem
 from pellucid.crypto.groups_base import Entropy, KeyExchange, PrivateShare, check_length, invalid_share
 from pellucid.errors import Misuse, Reason
 
@@ -56,9 +56,12 @@ class Kem:
         except UnsupportedAlgorithm as error:
             raise self._missing() from error
 
-    def encapsulate(self, group: NamedGroup, encapsulation_key: bytes) -> tuple[bytes, bytes]:
+    def encapsulate(
+        self, group: NamedGroup, encapsulation_key: bytes, entropy: Entropy | None
+    ) -> tuple[bytes, bytes]:
         """A fresh shared secret (32 bytes) and the ciphertext that carries it to the key's owner.
 
+        With `entropy`, from 32 bytes of it (the m of FIPS 203 7.2), in plain Python: the library takes none.
         Raises PeerMisbehaved(INVALID_KEY_SHARE) for a key whose numbers are not reduced.
         """
         try:
@@ -69,7 +72,7 @@ class Kem:
             raise self._missing() from error
         except ValueError as error:
             raise invalid_share(group, f"has an {self.name} key that fails the modulus check") from error
-        return public.encapsulate()
+        return public.encapsulate() if entropy is None else ml_kem.encapsulate(encapsulation_key, entropy(32))
 
     def _missing(self) -> Misuse:
         return Misuse(Reason.BAD_CONFIGURATION, f"this build of the library cryptography has no {self.name}")
@@ -128,11 +131,10 @@ class Hybrid(KeyExchange):
     def respond(self, peer_share: bytes, entropy: Entropy | None) -> tuple[bytes, bytes]:
         """The server's share and the secret. Raises PeerMisbehaved(INVALID_KEY_SHARE).
 
-        The library draws the randomness of an encapsulation itself; with `entropy`, only the curve's part
-        repeats.
+        `entropy` is asked for ML-KEM's 32 bytes first, then for the curve's.
         """
         encapsulation_key, curve_peer = self.split(peer_share, self.kem.encapsulation_key_length)
-        kem_secret, ciphertext = self.kem.encapsulate(self.group, encapsulation_key)
+        kem_secret, ciphertext = self.kem.encapsulate(self.group, encapsulation_key, entropy)
         curve_share, curve_secret = self._curve.respond(curve_peer, entropy)
         return self.join(ciphertext, curve_share), self.join(kem_secret, curve_secret)
 

@@ -111,7 +111,7 @@ def choose_alpn(ours: Sequence[str], theirs: Sequence[bytes], trace: TraceView |
 
 
 def protocol_text(name: bytes) -> str:
-    """An application protocol's name for people: what is not printable ASCII is escaped, a long one is cut."""
+    """An application protocol's name for people: escaped where it is not printable ASCII, cut when long."""
     text = name.decode("latin-1").encode("unicode_escape").decode("ascii")
     return text if len(text) <= _LONGEST_PROTOCOL_TEXT else text[: _LONGEST_PROTOCOL_TEXT - 3] + "..."
 

@@ -70,7 +70,7 @@ class RecordOpener(Protocol):
     longest: int
     overhead: int
 
-    def open(self, header: bytes, body: bytes, max_fragment: int) -> tuple[int, bytes]:
+    def open(self, header: bytes, body: bytes | memoryview, max_fragment: int) -> tuple[int, bytes]:
         """The true content type and the content.
 
         Raises `PeerMisbehaved`: BAD_RECORD_MAC, RECORD_OVERFLOW (the content exceeds `max_fragment`), or
@@ -120,17 +120,8 @@ class Sealer:
 
     def seal_run(self, workspace: Workspace, content_type: int, data: memoryview, size: int) -> int:
         """Write `data` to `workspace.out` as records of `size` bytes; see `RecordSealer.seal_run`."""
-        full = len(data) - len(data) % size
-        written = self._seal_equal(workspace, 0, content_type, data[:full], size) if full else 0
-        if full < len(data):
-            written = self._seal_equal(workspace, written, content_type, data[full:], len(data) - full)
-        return written
-
-    def _seal_equal(
-        self, workspace: Workspace, written: int, content_type: int, data: memoryview, size: int
-    ) -> int:
-        """Write records of exactly `size` bytes of content behind what is `written`; return the end."""
         out = workspace.out
+        tail = len(data) % size
         inner = workspace.inner[: size + 1]
         content = inner[:size]
         inner[size] = content_type  # stands behind the content of every record
@@ -139,13 +130,18 @@ class Sealer:
         iv, iv_length, encrypt_into = self._iv, self._iv_length, self._aead.encrypt_into
         sequence = self.sequence
         self.sequence = sequence + len(data) // size
-        for start in range(0, len(data), size):
+        written = 0
+        for start in range(0, len(data) - tail, size):
             content[:] = data[start : start + size]
             body = written + HEADER_LENGTH
             out[written:body] = header
             written = body + length
             encrypt_into((iv ^ sequence).to_bytes(iv_length, "big"), inner, header, out[body:written])
             sequence += 1
+        if tail:
+            record = self.seal(content_type, bytes(data[-tail:]))
+            out[written : written + len(record)] = record
+            written += len(record)
         return written
 
     def __repr__(self) -> str:
@@ -167,7 +163,7 @@ class Opener:
         self.overhead = 1 + suite.tag_length
         self.sequence = 0
 
-    def open(self, header: bytes, body: bytes, max_fragment: int) -> tuple[int, bytes]:
+    def open(self, header: bytes, body: bytes | memoryview, max_fragment: int) -> tuple[int, bytes]:
         """The true content type and the content; see `RecordOpener.open`."""
         if len(body) < self._tag_length:
             raise self._forged()

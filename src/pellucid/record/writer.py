@@ -204,7 +204,16 @@ class RecordWriter:
         left = len(data) - self._offset
         if space < self.max_fragment and started and (self.padding or min(left, self.max_fragment) > space):
             return b""
-        return self._seal(sealer, kind, self._gather(kind, data, min(space, self.max_fragment)), space)
+        content = self._gather(kind, data, min(space, self.max_fragment))
+        try:
+            return self._seal(sealer, kind, content, space)
+        except Exception:
+            # A padding policy has failed. Nothing is lost by it: what is sealed already goes out first, and
+            # the next take asks the policy again.
+            self._put_back(kind, content)
+            if started:
+                return b""
+            raise
 
     def _unprotected(self, entry: _Content, room: int, started: bool) -> bytes:
         kind, data = entry
@@ -322,6 +331,13 @@ class RecordWriter:
             room -= len(data)
             self._queue.popleft()
         return content if len(pieces) == 1 else b"".join(pieces)
+
+    def _put_back(self, kind: int, content: bytes) -> None:
+        """Undo a `_gather`."""
+        if self._offset:
+            self._queue[0] = (kind, self._queue[0][1][self._offset :])  # type: ignore[index]
+            self._offset = 0
+        self._queue.appendleft((kind, content))
 
     def _trace_run(self, sealed: bytes) -> None:
         start = 0
