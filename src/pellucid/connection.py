@@ -243,14 +243,8 @@ class Connection:
             if self.negotiated is not None:
                 self._count_idle_message(raw)
             self._driver.deliver(raw, record.encrypted)
-            if self.negotiated is None:
-                self._note_completion()
+            self.negotiated = self._driver.negotiated
         self._driver.check_next_type()
-
-    def _note_completion(self) -> None:
-        for event in self._driver.events:
-            if isinstance(event, HandshakeCompleted):
-                self.negotiated = event.negotiated
 
     def _count_idle_message(self, raw: bytes) -> None:
         if raw[0] == HandshakeType.key_update and self._hs.awaits_key_update:

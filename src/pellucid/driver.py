@@ -82,6 +82,7 @@ class Driver:
         "events",
         "hello_seen",
         "joiner",
+        "negotiated",
         "reader",
         "send_closed",
         "writer",
@@ -105,7 +106,8 @@ class Driver:
         self.send_closed = False
         #: Whether a ClientHello has been sent or received.
         self.hello_seen = False
-        #: What is known of the outcome, for the trace.
+        #: What the handshake agreed on, once it is complete; and the same in words, for the trace.
+        self.negotiated: Negotiated | None = None
         self.agreed: dict[str, Any] = {}
 
     @property
@@ -284,8 +286,9 @@ class Driver:
     def _emit(self, effect: fx.Emit) -> None:
         event = effect.event
         if isinstance(event, HandshakeCompleted):
-            self.agreed = _agreed(event.negotiated)
+            self.negotiated = event.negotiated
             if self._trace:
+                self.agreed = _agreed(event.negotiated)
                 self._trace.outcome(status="connected", **self.agreed)
         self.events.append(event)
 

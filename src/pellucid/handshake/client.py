@@ -149,12 +149,14 @@ def _check_version(hs: ClientHandshake, answer: ServerHello | HelloRetryRequest)
             raise PeerMisbehaved(Reason.MISSING_EXTENSION, "the HelloRetryRequest has no supported_versions")
         _refuse_old_version(hs, answer)
     version = selected.selected_version if selected else 0
-    label = name_of(version, ProtocolVersion)
     ok = version in hs.config.parameters.protocols
     if hs.trace:
         ours = [str(protocol) for protocol in hs.config.parameters.protocols]
-        hs.trace.choice(what="version", ours=ours, chosen=label if ok else "", rule="the server chose it")
+        hs.trace.choice(
+            what="version", ours=ours, chosen=str(version) if ok else "", rule="the server chose it"
+        )
     if not ok:
+        label = name_of(version, ProtocolVersion)
         raise PeerMisbehaved(Reason.VERSION_NOT_OFFERED, f"the server chose {label}, which was not offered")
 
 

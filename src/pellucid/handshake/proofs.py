@@ -104,14 +104,14 @@ def verify_signature(
 ) -> SignatureVerified:
     """RFC 9846 4.5.2: the scheme is one that we offered and that fits the key, and the signature holds."""
     scheme = message.algorithm
-    name = name_of(scheme, SignatureScheme)
     if not isinstance(scheme, SignatureScheme) or scheme not in hs.config.parameters.signature_schemes:
+        name = name_of(scheme, SignatureScheme)
         raise PeerMisbehaved(
             Reason.SCHEME_NOT_OFFERED, f"the {whose} signed with {name}, which was not offered"
         )
     if not key_oid_allows(scheme, rsa_pss_oid=identity.rsa_pss_oid):
         raise PeerMisbehaved(
-            Reason.SCHEME_NOT_OFFERED, f"the key of the {whose}'s certificate cannot sign {name}"
+            Reason.SCHEME_NOT_OFFERED, f"the key of the {whose}'s certificate cannot sign {scheme}"
         )
     try:
         verify(
@@ -125,7 +125,7 @@ def verify_signature(
         raise
     if hs.trace:
         hs.trace.check(
-            what="certificate_verify", expected=f"{name} of the transcript", found="it holds", ok=True
+            what="certificate_verify", expected=f"{scheme} of the transcript", found="it holds", ok=True
         )
     return SignatureVerified(scheme)
 
