@@ -18,10 +18,12 @@ def listed(knob: str, values: Any, kind: type[T]) -> tuple[T, ...]:
     """``values`` as a tuple, each of them a ``kind``."""
     wanted = f"give a list of {kind.__name__}"
     require(isinstance(values, Iterable) and not isinstance(values, str | bytes), knob, wanted)
-    found = tuple(values)
-    for value in found:
-        require(isinstance(value, kind), knob, f"{wanted}, not of {type(value).__name__}")
-    return found
+    found: list[T] = []
+    for value in values:
+        if not isinstance(value, kind):
+            raise Misuse(Reason.BAD_CONFIGURATION, f"{knob}: {wanted}, not of {type(value).__name__}")
+        found.append(value)
+    return tuple(found)
 
 
 def callables(config: object, *knobs: str) -> None:
