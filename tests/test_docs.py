@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -39,3 +40,15 @@ def test_the_design_names_every_effect() -> None:
     design = (ROOT / "docs/design.md").read_text()
     names = {effect.__name__ for effect in effects.Effect.__args__}
     assert {name for name in names if name not in design} == set()
+
+
+@pytest.mark.parametrize("name", ["glossary.md", "diagnosis.md"])
+def test_a_generated_page_is_what_the_package_knows(name: str) -> None:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == generate.pages()[name], (
+        "run docs/generate.py"
+    )

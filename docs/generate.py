@@ -1,0 +1,89 @@
+"""Writes docs/glossary.md and docs/diagnosis.md from what the package knows: `python docs/generate.py`.
+
+tests/test_docs.py compares the pages with `pages()`, so that they cannot fall behind.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pellucid.alerts import ALERTS
+from pellucid.errors import Reason
+from pellucid.trace.explanations import Explanation, explanations
+from pellucid.trace.texts import texts
+
+HERE = Path(__file__).parent
+
+GLOSSARY = """# Glossary
+
+What each thing is for that a handshake shows, in the words of the narration
+(`src/pellucid/trace/explanations.toml`). This page is made by `python docs/generate.py`.
+"""
+SECTIONS = {
+    "message": "Messages",
+    "secret": "Secrets",
+    "choice": "Choices",
+    "check": "Checks",
+    "alert": "Alerts",
+}
+
+DIAGNOSIS = """# Why a connection failed
+
+A failure has a stable id: the `id` of `failure` in JSON, and nearly always the `reason` of the `TLSError`.
+Below, what follows from it and what to do (`src/pellucid/trace/failures.toml`), and the alert that this side
+sends.
+This page is made by `python docs/generate.py`.
+"""
+
+
+def pages() -> dict[str, str]:
+    """The text of each generated page by its file name."""
+    return {"glossary.md": glossary(), "diagnosis.md": diagnosis()}
+
+
+def glossary() -> str:
+    parts = [GLOSSARY]
+    for kind, heading in SECTIONS.items():
+        parts.append(f"## {heading}\n")
+        found = [
+            one for key, one in explanations().items() if key.split(":")[0] == kind and key.count(":") == 1
+        ]
+        parts += [_term(one) for one in sorted(found, key=lambda one: one.title.lower())]
+    return "\n".join(parts)
+
+
+def _term(one: Explanation) -> str:
+    lines = [f"**{one.title}**: {one.text}"]
+    if one.textbook:
+        lines.append(f"*Unlike the textbook:* {one.textbook}")
+    if one.rfc:
+        lines.append(f"({one.rfc})")
+    return " ".join(lines) + "\n"
+
+
+def diagnosis() -> str:
+    parts = [DIAGNOSIS]
+    for key, entry in sorted(texts("failures.toml").items()):
+        parts.append(f"## {key}\n")
+        parts += [
+            f"- {label}: {_plain(entry[label])}"
+            for label in ("inferred", "possible", "fix", "confirm")
+            if entry.get(label)
+        ]
+        reason = Reason(key) if key in set(Reason) else None
+        alert = ALERTS[reason] if reason else None
+        if alert is not None:
+            parts.append(f"- alert: {alert}")
+        if entry.get("rfc"):
+            parts.append(f"- read on: {entry['rfc']}")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _plain(text: str) -> str:
+    return text.replace("{host}", "HOST").replace("{port}", "PORT")
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (HERE / name).write_text(text, encoding="utf-8")
