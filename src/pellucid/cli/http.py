@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pellucid.printable import printable
 
 if TYPE_CHECKING:
     from pellucid.io.blocking import TLSSocket
 
 __all__ = ["Request", "read_request", "response"]
 
+# RFC 9110 9: methods are names in capitals; the longest that is registered has 17 letters.
+_METHOD = re.compile(r"[A-Z]{1,17}")
 # Browsers send 1 to 2 KiB, with cookies more; a server that shows one page needs no more than this.
 _MAX_HEAD_BYTES = 16384
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
@@ -42,9 +47,9 @@ def read_request(tls: TLSSocket, seconds: float) -> Request | None:
         if not piece or len(head) > _MAX_HEAD_BYTES:
             return None if not head else Request("", "")
     words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
-    if len(words) != 3 or not words[2].startswith("HTTP/1."):
+    if len(words) != 3 or not words[2].startswith("HTTP/1.") or not _METHOD.fullmatch(words[0]):
         return Request("", "")
-    return Request(words[0], words[1].partition("?")[0])
+    return Request(words[0], printable(words[1].partition("?")[0]))
 
 
 def response(request: Request, page: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import threading
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from pellucid.cli.render import Storyteller
 from pellucid.keys.key_log import KeyLog, key_log_line
+from pellucid.printable import escaped
 from pellucid.trace import Trace
 from pellucid.trace.json import dumps
 
@@ -55,11 +57,12 @@ class Output:
         self._opened.close()
 
     def _open_key_log(self) -> KeyLog | None:
+        if self._keylog_file == _STDOUT:
+            return self._key_logger(sys.stdout)
+        # In the environment a "-" is a file like any other: nobody has asked for secrets on the terminal.
         path = self._keylog_file or os.environ.get("SSLKEYLOGFILE")
         if not path:
             return None
-        if path == _STDOUT:
-            return self._key_logger(sys.stdout)
         try:
             # Only for its owner's eyes; appended to, as browsers and curl do.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -68,6 +71,8 @@ class Output:
                 raise click.UsageError(f"--keylog: {path}: {error.strerror}") from error
             self.warn(f"SSLKEYLOGFILE is set, but cannot be written: {path}: {error.strerror}")
             return None
+        if os.fstat(descriptor).st_mode & 0o077 and os.name == "posix":
+            self.warn(f"{path} can be read by others: whoever reads it can read the connections")
         file = self._opened.enter_context(os.fdopen(descriptor, "w", encoding="ascii"))
         return self._key_logger(file)
 
@@ -87,7 +92,7 @@ class Output:
 
     def warn(self, text: str) -> None:
         """One line to standard error."""
-        click.echo(f"pellucid: {text}", err=True)
+        click.echo(f"pellucid: {escaped(text)}", err=True)
 
     def announce(self, text: str) -> None:
         """One line of the story that is not about a connection, and that programs may wait for."""
@@ -106,7 +111,9 @@ class Output:
             # A trace with revealed secrets is a key log too.
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
             descriptor = os.open(self.json_file, flags, 0o600 if self.reveal_secrets else 0o666)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                if self.reveal_secrets and stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    os.fchmod(descriptor, 0o600)
                 file.write(text)
         except OSError as error:
             raise click.UsageError(f"--json: {self.json_file}: {error.strerror}") from error

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pellucid.cli.glyphs import to_ascii
+from pellucid.printable import escaped
 from pellucid.trace.events import MessageEvent, Redacted, SecretEvent
 from pellucid.trace.narration import Detail, Step
 
@@ -42,6 +43,10 @@ class Storyteller:
     def line(self, text: Text | str = "") -> None:
         """One line, never wrapped nor cut by the terminal's width: whoever calls has wrapped it."""
         shown = Text(text) if isinstance(text, str) else text
+        if not shown.plain.isprintable():
+            # Whatever a peer has put into it: nothing of it may act on the terminal. Styles go by position,
+            # so a line that needs this goes without.
+            shown = Text(escaped(shown.plain, keep="\n"))
         if self.ascii:
             shown.plain = to_ascii(shown.plain)
         self.console.print(shown, no_wrap=True, overflow="ignore", crop=False, highlight=False)

@@ -18,8 +18,9 @@ from pellucid.identity import rules
 from pellucid.identity.der import CertificateFields, certificate_fields
 from pellucid.identity.names import ServerName
 from pellucid.identity.path import EMPTY_NAME, signed_by
-from pellucid.identity.rules import OUTSIDE_PYCA_OIDS, Purpose, Seen, printable
+from pellucid.identity.rules import OUTSIDE_PYCA_OIDS, Purpose, Seen
 from pellucid.identity.trust import TrustStore
+from pellucid.printable import printable
 
 # The extensions that pyca's verifier reads; it refuses any other that is critical.
 _READ_BY_PYCA = {

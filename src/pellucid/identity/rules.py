@@ -23,6 +23,7 @@ from pellucid.crypto.signatures import RSA_MAXIMUM_BITS, check_rsa_size
 from pellucid.errors import CertificateRejected, Reason
 from pellucid.identity.der import UNDECODABLE
 from pellucid.identity.names import NamePatterns, ServerName, patterns_of
+from pellucid.printable import printable
 
 ExtensionValue = TypeVar("ExtensionValue", bound=x509.ExtensionType)
 
@@ -147,14 +148,6 @@ def _name_text(name: Callable[[], x509.Name]) -> str:
         return printable(name().rfc4514_string()) or "empty name"
     except UNDECODABLE:
         return "unreadable name"
-
-
-def printable(text: str, limit: int = 120) -> str:
-    """``text`` without control characters and cut at ``limit`` characters: peers choose these words."""
-    safe = "".join(
-        character if character.isprintable() else f"\\u{ord(character):04x}" for character in text[:limit]
-    )
-    return safe if len(text) <= limit else f"{safe}..."
 
 
 def look_at(certificate: x509.Certificate, position: int) -> Seen:

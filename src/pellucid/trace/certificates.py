@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
+from pellucid.printable import escaped
 from pellucid.trace.events import CertificateSummary
 
 __all__ = ["summary_of"]
@@ -23,8 +24,8 @@ def summary_of(certificate: Any, verdict: str = "ok") -> CertificateSummary:
     It is taken by its shape: the trace does not depend on that package.
     """
     return CertificateSummary(
-        subject=_readable(lambda: str(certificate.subject.rfc4514_string()), UNREADABLE),
-        issuer=_readable(lambda: str(certificate.issuer.rfc4514_string()), UNREADABLE),
+        subject=_readable(lambda: escaped(certificate.subject.rfc4514_string()), UNREADABLE),
+        issuer=_readable(lambda: escaped(certificate.issuer.rfc4514_string()), UNREADABLE),
         names=_readable(lambda: _names(certificate), ()),
         not_before=_iso(certificate.not_valid_before_utc),
         not_after=_iso(certificate.not_valid_after_utc),
@@ -53,7 +54,7 @@ def _algorithm(oid: Any) -> str:
 def _names(certificate: Any) -> tuple[str, ...]:
     for extension in certificate.extensions:
         if extension.oid.dotted_string == _SUBJECT_ALTERNATIVE_NAME:
-            return tuple(str(name.value) for name in extension.value)
+            return tuple(escaped(str(name.value)) for name in extension.value)
     return ()
 
 

@@ -36,7 +36,7 @@ def to_json(trace: Trace, previous: Sequence[Trace] = ()) -> dict[str, Any]:
 
 def dumps(trace: Trace, previous: Sequence[Trace] = ()) -> str:
     """The document as text, one line an event would be too much: indented by one."""
-    return json.dumps(to_json(trace, previous), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(to_json(trace, previous), indent=1, ensure_ascii=True) + "\n"
 
 
 def schema() -> dict[str, Any]:
