@@ -157,7 +157,9 @@ async def start_server(
     It is called once the handshake is complete. ``handshake_timeout`` (seconds) runs from the TCP connection
     on, so a client that sends nothing, or a byte now and then, is gone by then. At most ``max_handshakes``
     (None: any number) go on at once; who comes when there are as many waits, unread, and its time runs; a
-    client that has sent nothing yet does not count. ``options`` go to ``loop.create_server``.
+    client that has sent nothing yet does not count. That bounds the work done at one time and is no defence
+    against clients that stall: each holds its place until the timeout, and honest ones wait behind it.
+    ``options`` go to ``loop.create_server``.
 
     Nothing that one client does ends the server. Errors go where this says:
 

@@ -223,7 +223,8 @@ class TLSProtocol(asyncio.BufferedProtocol):
             self.pause_writing()
 
     def _handshake_too_slow(self) -> None:
-        where = "nothing came" if self.state is State.WAITING else f"state {self.pump.engine.state}"
+        waiting = "no place was free" if self._early else "nothing came"
+        where = waiting if self.state is State.WAITING else f"state {self.pump.engine.state}"
         seconds = self.endpoint.handshake_timeout
         self._error = TimeoutError(f"the TLS handshake did not finish within {seconds:g} s ({where})")
         self.raw.abort()
