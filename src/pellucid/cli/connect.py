@@ -64,6 +64,9 @@ def parse_target(target: str) -> tuple[str, int]:
         if not bracket or not host or (rest and not rest.startswith(":")):
             raise click.BadParameter(f"{target!r} is not [ADDRESS]:PORT")
         port = rest[1:]
+    elif "://" in target:
+        plain = target.partition("://")[2].partition("/")[0]
+        raise click.BadParameter(f"{target!r} is a URL; give HOST[:PORT]: {plain}")
     elif target.count(":") > 1:
         host, port = target, ""
     else:

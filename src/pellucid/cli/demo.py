@@ -77,7 +77,8 @@ class Plan:
     "--seed",
     type=int,
     metavar="N",
-    help="Make keys, randoms and time from a number, so that the story is the same each time.",
+    help="Make keys, randoms and time from a number, so that the story is the same each time"
+    " (but for signatures by RSA and ML-DSA keys, which are random).",
 )
 @common
 @click.pass_context

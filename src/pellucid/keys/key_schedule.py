@@ -111,8 +111,9 @@ class KeySchedule:
             secret = hkdf_extract(self.suite.hash_name, zeros, psk)
         self._enter("early", secret)
         if self._trace:
-            ikm = zeros if psk is None else psk
-            self._trace_extracted("HKDF-Extract(0, PSK)", ("Salt", zeros), ("PSK", ikm))
+            # RFC 9846 7.1: without a PSK it is "HKDF-Extract(0, 0)"
+            name, ikm = ("0", zeros) if psk is None else ("PSK", psk)
+            self._trace_extracted(f"HKDF-Extract(0, {name})", ("Salt", zeros), (name, ikm))
 
     def binder_key(self, *, external: bool) -> bytes:
         """The base key of a PSK's binder. `external`: the PSK was agreed on otherwise than by a ticket."""

@@ -64,7 +64,7 @@ def details_of(events: Sequence[Event], *, brief: bool = False) -> list[Detail]:
         if isinstance(event, SecretEvent) and not event.name.startswith("derived_")
     ]
     if secrets:
-        rows.append(Detail("makes", " → ".join(_brief(secrets)), level=1 if brief else 0))
+        rows.append(Detail("makes", _made(secrets), level=1 if brief else 0))
     for event in events:
         match event:
             case ChoiceEvent():
@@ -82,6 +82,11 @@ def details_of(events: Sequence[Event], *, brief: bool = False) -> list[Detail]:
                 rows.append(Detail(label, shown(event.key), note=event.cipher_suite, level=1))
                 rows.append(Detail(f"{event.direction} IV", shown(event.iv), level=1))
     return rows
+
+
+def _made(names: list[str]) -> str:
+    """One secret from the other; the exporter's stands beside those before it, below the same one."""
+    return " → ".join(_brief(names)).replace(" → exporter_secret", ", exporter_secret")
 
 
 def _brief(names: list[str]) -> list[str]:

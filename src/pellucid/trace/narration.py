@@ -168,6 +168,9 @@ class _Narrator:
         for event in run:
             groups.setdefault(_group(event, run), []).append(event)
         self.held += groups.pop(_HELD, [])
+        if "check:ticket" in groups:
+            # A server opens the ticket before it chooses to resume, though it has chosen other things before.
+            groups = {"check:ticket": groups.pop("check:ticket"), **groups}
         for key, events in groups.items():
             self.action(key, events)
 
