@@ -24,5 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     from pellucid.cli.app import app
 
-    app(args=None if argv is None else list(argv), prog_name="pellucid")
+    try:
+        app(args=None if argv is None else list(argv), prog_name="pellucid")
+    except OSError as error:
+        # The commands deal with networks and files themselves: this is their own output that fails.
+        sys.stderr.write(f"pellucid: the output cannot be written: {error.strerror or error}\n")
+        return 1
     return 0

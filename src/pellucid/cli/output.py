@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import IO, Self
 
 import click
@@ -40,6 +41,9 @@ class Output:
     ) -> None:
         if json_file == _STDOUT and keylog_file == _STDOUT:
             raise click.UsageError("--json and --keylog cannot both go to standard output")
+        if json_file and json_file != _STDOUT and not Path(json_file).absolute().parent.is_dir():
+            # Said now, and not after a long story.
+            raise click.UsageError(f"--json: {json_file}: there is no such folder")
         self.json_file = json_file
         self.reveal_secrets = reveal_secrets
         taken = _STDOUT in (json_file, keylog_file)

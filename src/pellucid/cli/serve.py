@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -122,6 +123,10 @@ def serve(context: click.Context, /, *, tls: str, **options: Any) -> None:  # no
         raise click.UsageError("--cert and --key go together")
     if wish.cert and wish.write_root:
         raise click.UsageError("--write-root is for the laboratory's root, which --cert replaces")
+    if threading.current_thread() is threading.main_thread():
+        # A shell starts what runs in the background with SIGINT ignored; and SIGTERM ends in order, too.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
     context.exit(run(wish, output))
 
 
