@@ -216,7 +216,7 @@ class Pellucid:
             def put(self, session: Session) -> None:
                 kept.put(session)
 
-            def take(self, server_name: str | None, now: float, scope: bytes = b"") -> None:  # noqa: ARG002
+            def take(self, server_name: str | None, now: float, scope: bytes = b"") -> None:  # noqa: ARG002 - as the store has it
                 return None
 
         made = material()

@@ -21,9 +21,9 @@ from pellucid.driver import Driver, forget_variables
 from pellucid.errors import AlertReceived, BadMessage, Misuse, PeerMisbehaved, Reason, TLSError
 from pellucid.events import DataReceived, Event, HandshakeCompleted, PeerClosed
 from pellucid.handshake.client import client, require_name
-from pellucid.handshake.effects import Emit, Flow
+from pellucid.handshake.effects import Emit, Flow, UpdateKeys
 from pellucid.handshake.flow import AnyHandshake, Handshake
-from pellucid.handshake.post import client_post_handshake, server_post_handshake, update_write_keys
+from pellucid.handshake.post import client_post_handshake, server_post_handshake
 from pellucid.handshake.server import server
 from pellucid.identity import parse_server_name
 from pellucid.keys import export_keying_material
@@ -136,7 +136,7 @@ class Connection:
         """Take the next key for what we send; with ``request`` the peer is told to do the same."""
         self._require_open()
         wanted = KeyUpdateRequest.update_requested if request else KeyUpdateRequest.update_not_requested
-        self._driver.run(update_write_keys(wanted))
+        self._driver.perform(UpdateKeys(wanted))
 
     def close(self) -> None:
         """Queue close_notify: nothing is sent behind it, while receiving goes on. Harmless when repeated.

@@ -128,10 +128,9 @@ class Driver:
         self.writer.drop_data()
         self.reader = RecordReader()
 
-    def run(self, flow: Flow[None]) -> None:
-        """A short flow that waits for nothing, beside the main one."""
-        for effect in flow:
-            self._ACTIONS[type(effect)](self, effect)
+    def perform(self, effect: fx.UpdateKeys) -> None:
+        """What the application asks for beside the flow."""
+        self._ACTIONS[type(effect)](self, effect)
 
     def deliver(self, raw: bytes, encrypted: bool) -> None:
         """One whole handshake message for the flow; a fault unless it is one that the flow waits for."""

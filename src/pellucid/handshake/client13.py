@@ -19,7 +19,7 @@ from pellucid.handshake.effects import Flow
 from pellucid.handshake.flow import ClientHandshake, receive
 from pellucid.handshake.offer import Offer, Psk
 from pellucid.handshake.proofs import ByCertificate, ByPsk, Connected, Origin, verify_finished
-from pellucid.keys import KeySchedule, finished_verify_data
+from pellucid.keys import finished_verify_data
 from pellucid.messages import Certificate, CertificateRequest, EncryptedExtensions, Finished, ServerHello
 from pellucid.messages import extensions as ext
 from pellucid.result import Negotiated
@@ -28,9 +28,7 @@ from pellucid.result import Negotiated
 def client13(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Flow[Connected]:
     psk = _selected_psk(hs, offer, server_hello)
     group, shared_secret = _key_exchange(hs, offer, server_hello)
-    schedule = psk.schedule if psk else KeySchedule(hs.suite, hs.trace)
-    if psk is None:
-        schedule.early(None)
+    schedule = psk.schedule if psk else hs.key_schedule(hs.suite, None)
     schedule.handshake(shared_secret)
     client_secret, server_secret = schedule.handshake_traffic_secrets(hs.transcript.digest())
     hs.log_key("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client_secret)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pellucid.codes import ExtensionType, NamedGroup, NameType, ProtocolVersion, name_of
+from pellucid.codes import ExtensionType, NamedGroup, NameType, ProtocolVersion, PskKeyExchangeMode, name_of
 from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
 from pellucid.handshake.flow import ServerHandshake
 from pellucid.messages import ClientHello, Extensions
@@ -19,6 +19,12 @@ class Request:
     schemes: tuple[int, ...]
     psks: ext.OfferedPsks | None
     server_name: str | None
+
+    @property
+    def accepts_psk_dhe_ke(self) -> bool:
+        """Whether the client can use a PSK the way we do: with (EC)DHE (RFC 9846 4.3.9)."""
+        modes = self.hello.extensions.find(ext.PskKeyExchangeModes)
+        return modes is not None and PskKeyExchangeMode.psk_dhe_ke in modes.ke_modes
 
     @property
     def offers_early_data(self) -> bool:

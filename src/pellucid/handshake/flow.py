@@ -21,7 +21,7 @@ from pellucid.handshake.effects import (
     VerifyIdentity,
 )
 from pellucid.identity import Credential, ServerName, VerifiedIdentity
-from pellucid.keys import Transcript
+from pellucid.keys import KeySchedule, Transcript
 from pellucid.messages import Extensions, HandshakeMessage
 from pellucid.messages import extensions as ext
 
@@ -83,6 +83,12 @@ class Handshake(Generic[Cfg]):
         """RFC 9850: hand a secret to the key log, if there is one."""
         if self.config.key_log is not None:
             self.config.key_log(label, self.client_random, secret)
+
+    def key_schedule(self, suite: Suite, psk: bytes | None) -> KeySchedule:
+        """A key schedule with its first step taken: the Early Secret, from ``psk`` or from none."""
+        schedule = KeySchedule(suite, self.trace)
+        schedule.early(psk)
+        return schedule
 
     def forget(self) -> None:
         """RFC 9846 6: "forget the secret values and keys established in failed connections"."""

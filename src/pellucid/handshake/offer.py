@@ -135,9 +135,7 @@ def _find_psks(hs: ClientHandshake, server_name: Name | None) -> Flow[list[Psk]]
 
 
 def _psk(hs: ClientHandshake, identity: bytes, key: bytes, suite: Suite, session: Session | None) -> Psk:
-    schedule = KeySchedule(suite, hs.trace)
-    schedule.early(key)
-    return Psk(identity, suite, session, schedule)
+    return Psk(identity, suite, session, hs.key_schedule(suite, key))
 
 
 def finish_hello(hs: ClientHandshake, offer: Offer) -> None:

@@ -117,11 +117,6 @@ def receive_key_update(hs: AnyHandshake, message: KeyUpdate) -> Flow[None]:
     yield Emit(KeyUpdated(answered))
 
 
-def update_write_keys(request: KeyUpdateRequest) -> Flow[None]:
-    """Tell the peer that our next key follows, and take it."""
-    yield UpdateKeys(request)
-
-
 def next_write_keys(hs: AnyHandshake, request: KeyUpdateRequest) -> tuple[KeyUpdate, str]:
     """The KeyUpdate to send, encoded, and the name of the epoch whose secret is now ``hs.write_secret``.
 

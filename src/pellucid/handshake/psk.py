@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from pellucid.codes import PskKeyExchangeMode
 from pellucid.crypto.kdf import constant_time_equal
 from pellucid.crypto.suites import SUITES, Suite
 from pellucid.errors import CertificateRejected, PeerMisbehaved, Reason
@@ -13,7 +12,6 @@ from pellucid.handshake.offer import truncate
 from pellucid.handshake.proofs import Origin
 from pellucid.identity import VerifiedIdentity
 from pellucid.keys import KeySchedule, finished_verify_data
-from pellucid.messages import extensions as ext
 from pellucid.sessions import TicketState
 
 #: How many identities of one ClientHello are looked up. A client has a ticket or two and a PSK or two;
@@ -49,8 +47,7 @@ def select_psk(
         return None
     refusals: list[str] = []
     selected: SelectedPsk | None = None
-    modes = request.hello.extensions.find(ext.PskKeyExchangeModes)
-    if modes is None or PskKeyExchangeMode.psk_dhe_ke not in modes.ke_modes:
+    if not request.accepts_psk_dhe_ke:
         refusals.append("the client wants it without (EC)DHE")
     else:
         for index, offered in enumerate(request.psks.identities[:MAX_IDENTITIES]):
@@ -79,7 +76,7 @@ def _look_up(
         suite = _suite_with(hs, request, external.hash_name)
         if suite is None or hash_name not in (None, external.hash_name):
             return "no suite has the PSK's hash"
-        return SelectedPsk(index, identity, _schedule(hs, suite, external.key), resumes=False)
+        return SelectedPsk(index, identity, hs.key_schedule(suite, external.key), resumes=False)
     if hs.config.ticket_keys is None:
         return "unknown"
     state: TicketState | None = yield OpenTicket(identity)
@@ -104,7 +101,7 @@ def _look_up(
             client = yield from verify_identity(state.client_chain, "client", None)
         except CertificateRejected as error:
             return f"the session's client certificate is no longer accepted: {error.detail}"
-    schedule = _schedule(hs, suite, state.psk)
+    schedule = hs.key_schedule(suite, state.psk)
     return SelectedPsk(
         index,
         identity,
@@ -119,12 +116,6 @@ def _look_up(
 def _suite_with(hs: ServerHandshake, request: Request, hash_name: str) -> Suite | None:
     shared = (code for code in hs.config.parameters.cipher_suites if code in request.hello.cipher_suites)
     return next((SUITES[code] for code in shared if SUITES[code].hash_name == hash_name), None)
-
-
-def _schedule(hs: ServerHandshake, suite: Suite, psk: bytes) -> KeySchedule:
-    schedule = KeySchedule(suite, hs.trace)
-    schedule.early(psk)
-    return schedule
 
 
 def check_binder(hs: ServerHandshake, request: Request, psk: SelectedPsk) -> None:

@@ -17,7 +17,7 @@ ClientHello            -------->
 
 from dataclasses import dataclass
 
-from pellucid.codes import NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
+from pellucid.codes import NamedGroup, ProtocolVersion, SignatureScheme
 from pellucid.config import fingerprint
 from pellucid.crypto.groups import respond
 from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
@@ -32,7 +32,7 @@ from pellucid.handshake.flow import (
 )
 from pellucid.handshake.proofs import Anonymous, ByCertificate, ByPsk, Connected, Origin, verify_finished
 from pellucid.handshake.psk import SelectedPsk, check_binder, select_psk
-from pellucid.identity import Credential
+from pellucid.identity import Credential, VerifiedIdentity
 from pellucid.keys import KeySchedule, finished_verify_data
 from pellucid.messages import (
     HELLO_RETRY_RANDOM,
@@ -55,7 +55,7 @@ COOKIE_LENGTH = 32
 
 @dataclass(slots=True)
 class Answer:
-    """What the server has decided on, in the order of the ServerHello and what follows it."""
+    """What the server has decided on."""
 
     group: NamedGroup
     psk: SelectedPsk | None
@@ -120,9 +120,8 @@ def _origin(hs: ServerHandshake, request: Request, answer: Answer) -> Origin | N
         return answer.psk.origin
     assert answer.credential is not None
     # RFC 9846 4.7.1: tickets are for a client whose hello "contained a suitable "psk_key_exchange_modes""
-    modes = request.hello.extensions.find(ext.PskKeyExchangeModes)
-    resumable = modes is not None and PskKeyExchangeMode.psk_dhe_ke in modes.ke_modes
-    return Origin(hs.now(), server_identity=fingerprint(answer.credential[0]), resumable=resumable)
+    identity = fingerprint(answer.credential[0])
+    return Origin(hs.now(), server_identity=identity, resumable=request.accepts_psk_dhe_ke)
 
 
 def _retry(
@@ -164,7 +163,9 @@ def _retry(
 def _send_server_hello(
     hs: ServerHandshake, request: Request, answer: Answer
 ) -> Flow[tuple[KeySchedule, bytes, bytes]]:
-    """The last message in the clear. Gives the client's and the server's handshake traffic secrets."""
+    """The last message in the clear. Gives the key schedule, and the client's and the server's handshake
+    traffic secrets.
+    """
     peer_share = request.shares[answer.group]
     share, shared_secret = respond(answer.group, peer_share, hs.key_entropy)
     if hs.trace:
@@ -195,9 +196,7 @@ def _send_server_hello(
     if session_id and not answer.retried:
         # RFC 9846 E.4: "immediately after its first handshake message"
         yield SendChangeCipherSpec()
-    schedule = answer.psk.schedule if answer.psk else KeySchedule(hs.suite, hs.trace)
-    if answer.psk is None:
-        schedule.early(None)
+    schedule = answer.psk.schedule if answer.psk else hs.key_schedule(hs.suite, None)
     schedule.handshake(shared_secret)
     client_secret, server_secret = schedule.handshake_traffic_secrets(hs.transcript.digest())
     yield hs.install_keys("write", "handshake", server_secret)
@@ -214,8 +213,8 @@ def _send_server_hello(
 def _choose_credential(hs: ServerHandshake, request: Request) -> Flow[tuple[Credential, SignatureScheme]]:
     name = request.server_name
     credentials = hs.config.credentials
-    unknown = name is not None and not any(credential.matches(name) for credential in credentials)
-    if unknown and hs.config.strict_server_name:
+    strict = hs.config.strict_server_name
+    if strict and name is not None and not any(credential.matches(name) for credential in credentials):
         raise PeerIncompatible(Reason.UNRECOGNIZED_NAME, f"we have no certificate for {name!r}")
     if not credentials:
         raise PeerIncompatible(
@@ -283,7 +282,12 @@ def _negotiated(
     hs: ServerHandshake, request: Request, answer: Answer, peer: ByCertificate | ByPsk | Anonymous
 ) -> Negotiated:
     psk = answer.psk
-    chain = peer.chain if isinstance(peer, ByCertificate) else psk.client_chain if psk else ()
+    chain: tuple[bytes, ...] = ()
+    identity: VerifiedIdentity | None = None
+    if isinstance(peer, ByCertificate):
+        chain, identity = peer.chain, peer.identity
+    elif psk is not None:
+        chain, identity = psk.client_chain, psk.client_identity
     return Negotiated(
         protocol=ProtocolVersion.TLSv1_3,
         cipher_suite=hs.suite.code,
@@ -291,11 +295,7 @@ def _negotiated(
         signature_scheme=answer.credential[1] if answer.credential else None,
         alpn=answer.alpn,
         peer_chain=chain,
-        peer_identity=peer.identity
-        if isinstance(peer, ByCertificate)
-        else psk.client_identity
-        if psk
-        else None,
+        peer_identity=identity,
         resumed=psk is not None and psk.resumes,
         server_name=request.server_name,
         mutual=bool(chain),
