@@ -71,11 +71,12 @@ OTHERS = """
 
 #: What may stand in a ServerHello of TLS 1.2, whose extensions answer everything: RFC 6066 (server_name,
 #: max_fragment_length, status_request), 8422 (ec_point_formats), 7366, 7627, 5077, 5746, 7301, 6962, 8449,
-#: 5764, 6520, 7250.
+#: 5764, 6520, 7250. And supported_groups, which no RFC has there, and some servers do.
 TLS_1_2_SERVER_HELLO = {
     "server_name",
     "max_fragment_length",
     "status_request",
+    "supported_groups",
     "ec_point_formats",
     "use_srtp",
     "heartbeat",

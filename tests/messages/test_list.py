@@ -6,20 +6,28 @@ import pytest
 from fieldtrees import assert_exact, assert_within, walk
 from samples import BODIES, MESSAGES, PARTS, name_of_sample, wire_classes, with_header
 
-from pellucid.codes import HandshakeType
+from pellucid.codes import CipherSuite, HandshakeType, ProtocolVersion
 from pellucid.errors import BadMessage, PeerMisbehaved, Reason
 from pellucid.messages import (
     HEADER_LENGTH,
+    HELLO_RETRY_RANDOM,
+    TLS12_MESSAGES,
+    TLS13_MESSAGES,
+    Alert,
+    ChangeCipherSpec,
     ClientHello,
+    Extensions,
     Finished,
     HandshakeMessage,
+    HelloRetryRequest,
     ServerHello,
     decode_handshake,
     describe,
+    message_class,
     message_name,
+    tls12,
 )
 from pellucid.messages import extensions as ext
-from pellucid.messages.reading import TLS13_MESSAGES
 from pellucid.wire import Rest, Wire
 
 every_message = pytest.mark.parametrize("message", MESSAGES, ids=name_of_sample)
@@ -56,7 +64,7 @@ def test_a_message_is_read_as_it_was_written(message: HandshakeMessage) -> None:
     raw = message.encode()
     assert raw[0] == message.msg_type
     assert int.from_bytes(raw[1:HEADER_LENGTH], "big") == len(raw) - HEADER_LENGTH
-    decoded = decode_handshake(raw)
+    decoded = decode_handshake(raw, (type(message),))
     assert type(decoded) is type(message)
     assert decoded == message
     assert decoded.raw == raw
@@ -73,12 +81,25 @@ def test_a_part_is_read_as_it_was_written(part: Wire) -> None:
 @every_message
 def test_extensions_keep_their_order(message: HandshakeMessage) -> None:
     before = getattr(message, "extensions", {})
-    assert list(getattr(decode_handshake(message.encode()), "extensions", {})) == list(before)
+    assert list(getattr(decode_handshake(message.encode(), (type(message),)), "extensions", {})) == list(
+        before
+    )
+
+
+#: One message of the RFC, several classes: what it holds depends on the key exchange of the cipher suite.
+BY_KEY_EXCHANGE = {
+    tls12.ServerKeyExchangeDHE: "ServerKeyExchange",
+    tls12.ServerKeyExchangeECDHE: "ServerKeyExchange",
+    tls12.ClientKeyExchangeRSA: "ClientKeyExchange",
+    tls12.ClientKeyExchangeDHE: "ClientKeyExchange",
+    tls12.ClientKeyExchangeECDHE: "ClientKeyExchange",
+}
 
 
 @every_message
-def test_a_message_has_the_name_of_its_class(message: HandshakeMessage) -> None:
-    assert message_name(message.encode()) == type(message).__name__
+def test_a_message_has_the_name_that_the_rfc_gives_it(message: HandshakeMessage) -> None:
+    assert message.name == BY_KEY_EXCHANGE.get(type(message), type(message).__name__)
+    assert message_name(message.encode()) == message.name
 
 
 # -- truncations and trailing bytes
@@ -102,10 +123,10 @@ def test_a_message_cut_short_is_refused(message: HandshakeMessage) -> None:
     for stop in range(len(body)):
         raw = with_header(message.msg_type, body[:stop])
         if stop in allowed:
-            assert decode_handshake(raw).encode() == raw
+            assert decode_handshake(raw, (type(message),)).encode() == raw
             continue
         with pytest.raises((BadMessage, PeerMisbehaved)):
-            decode_handshake(raw)
+            decode_handshake(raw, (type(message),))
 
 
 @every_message
@@ -113,13 +134,13 @@ def test_a_message_shorter_than_its_header_says_is_refused(message: HandshakeMes
     raw = message.encode()
     for stop in range(len(raw)):
         with pytest.raises(BadMessage):
-            decode_handshake(raw[:stop])
+            decode_handshake(raw[:stop], (type(message),))
 
 
 @every_message
 def test_a_message_longer_than_its_header_says_is_refused(message: HandshakeMessage) -> None:
     with pytest.raises(BadMessage):
-        decode_handshake(message.encode() + b"\x00")
+        decode_handshake(message.encode() + b"\x00", (type(message),))
 
 
 @every_message
@@ -129,7 +150,7 @@ def test_a_trailing_byte_of_any_value_is_refused(message: HandshakeMessage) -> N
     body = message.encode()[HEADER_LENGTH:]
     for value in range(256):
         with pytest.raises((BadMessage, PeerMisbehaved)):
-            decode_handshake(with_header(message.msg_type, body + bytes((value,))))
+            decode_handshake(with_header(message.msg_type, body + bytes((value,))), (type(message),))
 
 
 @every_part
@@ -166,11 +187,119 @@ def test_a_number_is_a_message_of_tls_1_3_or_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "msg_type", [HandshakeType.hello_request, HandshakeType.server_key_exchange, HandshakeType.message_hash]
+    "msg_type, name",
+    [
+        (HandshakeType.hello_request, "HelloRequest"),
+        (HandshakeType.server_key_exchange, "ServerKeyExchange"),
+        (HandshakeType.message_hash, "message_hash"),
+    ],
 )
-def test_a_message_that_tls_1_3_does_not_have_is_named(msg_type: HandshakeType) -> None:
-    with pytest.raises(PeerMisbehaved, match=f"{msg_type} is no message of TLS 1.3"):
+def test_a_message_that_tls_1_3_does_not_have_is_named(msg_type: HandshakeType, name: str) -> None:
+    with pytest.raises(PeerMisbehaved, match=f"{name} is no message of TLS 1.3"):
         decode_handshake(with_header(msg_type, b""))
+
+
+def test_a_number_is_read_as_the_class_that_is_expected() -> None:
+    both = {
+        number: (TLS12_MESSAGES[number], TLS13_MESSAGES[number])
+        for number in TLS12_MESSAGES.keys() & TLS13_MESSAGES
+    }
+    different = {number for number, (old, new) in both.items() if old is not new}
+    assert different == {
+        HandshakeType.certificate,
+        HandshakeType.certificate_request,
+        HandshakeType.new_session_ticket,
+    }
+    for number in different:
+        raw = with_header(number, b"")
+        old, new = both[number]
+        assert message_class(raw) is new
+        assert message_class(raw, (tls12.ServerHelloDone, old)) is old
+        assert message_class(raw, (new, tls12.ServerHelloDone)) is new
+        assert old.name == new.name
+
+
+@pytest.mark.parametrize("cls", BY_KEY_EXCHANGE, ids=lambda cls: cls.__name__)
+def test_a_key_exchange_is_read_only_as_the_class_that_is_expected(cls: type[HandshakeMessage]) -> None:
+    raw = with_header(cls.msg_type, b"")
+    assert message_class(raw, (tls12.CertificateStatus, cls)) is cls
+    assert message_class(raw) is None
+    assert message_class(raw, (tls12.CertificateStatus,)) is None
+    with pytest.raises(PeerMisbehaved, match=f"{cls.name} is not expected and no message of TLS 1.3"):
+        decode_handshake(raw, (tls12.CertificateStatus,))
+
+
+def test_what_is_not_expected_is_a_message_of_tls_1_3() -> None:
+    raw = with_header(HandshakeType.certificate, b"")
+    assert message_class(raw, (ServerHello, Finished)) is TLS13_MESSAGES[HandshakeType.certificate]
+
+
+def test_a_hello_retry_request_is_told_by_its_random_whatever_is_expected() -> None:
+    hello = ServerHello(
+        ProtocolVersion.TLSv1_2, bytes(32), b"", CipherSuite.TLS_AES_128_GCM_SHA256, 0, Extensions()
+    )
+    for expected in ((), (ServerHello,), (HelloRetryRequest,), (ServerHello, HelloRetryRequest)):
+        hello.random = bytes(32)
+        assert message_class(hello.encode(), expected) is ServerHello
+        hello.random = HELLO_RETRY_RANDOM
+        assert message_class(hello.encode(), expected) is HelloRetryRequest
+
+
+# -- TLS 1.2
+
+
+@pytest.mark.parametrize("hello", MESSAGES[:5], ids=name_of_sample)
+def test_a_hello_may_have_an_empty_list_of_extensions(hello: HandshakeMessage) -> None:
+    """RFC 5246 7.4.1.2: Extension extensions<0..2^16-1>."""
+    hello = decode_handshake(hello.encode())
+    hello.extensions = Extensions()  # type: ignore[attr-defined]
+    raw = with_header(hello.msg_type, hello.encode()[HEADER_LENGTH:] + b"\x00\x00")
+    assert decode_handshake(raw) == hello
+    assert decode_handshake(raw).raw == raw
+
+
+def test_a_compression_method_is_described_by_its_name() -> None:
+    hello = MESSAGES[4]
+    assert isinstance(hello, ServerHello)
+    described = {field.name: field for field in describe(hello.encode())}
+    assert described["legacy_compression_method"].meaning == "null"
+
+
+@pytest.mark.parametrize(
+    "message", [m for m in MESSAGES if isinstance(m, tls12.ServerKeyExchange)], ids=name_of_sample
+)
+def test_what_is_signed_is_the_params_as_they_stand_in_the_message(message: tls12.ServerKeyExchange) -> None:
+    params = message.params  # type: ignore[attr-defined]
+    message.encode()
+    assert message.signed_params == params.codec.encode(params)
+    assert type(message).decode(message.raw).signed_params == message.signed_params
+
+
+@pytest.mark.parametrize("curve_type", [0, 1, 2, 4, 248, 255])
+def test_a_curve_that_has_no_name_is_refused(curve_type: int) -> None:
+    cls = tls12.ServerKeyExchangeECDHE
+    raw = bytearray(next(message for message in MESSAGES if isinstance(message, cls)).encode())
+    raw[HEADER_LENGTH] = curve_type
+    with pytest.raises(PeerMisbehaved, match="only named_curve may stand here") as caught:
+        decode_handshake(bytes(raw), (cls,))
+    assert caught.value.reason is Reason.ILLEGAL_PARAMETER
+    *_, body = describe(bytes(raw), cls)
+    assert (body.name, body.meaning) == ("body", "not readable")
+
+
+def test_change_cipher_spec_is_the_byte_1() -> None:
+    assert ChangeCipherSpec().raw == b"\x01"
+    assert ChangeCipherSpec.decode(b"\x01") == ChangeCipherSpec()
+    for raw in (b"", b"\x00", b"\x02", b"\x01\x01"):
+        with pytest.raises(PeerMisbehaved) as caught:
+            ChangeCipherSpec.decode(raw)
+        assert caught.value.reason is Reason.BAD_CHANGE_CIPHER_SPEC
+
+
+def test_change_cipher_spec_is_no_handshake_message() -> None:
+    assert not issubclass(ChangeCipherSpec, HandshakeMessage)
+    for number in range(256):
+        assert message_class(bytes((number, 0, 0, 0)), (ChangeCipherSpec,)) is TLS13_MESSAGES.get(number)
 
 
 # -- descriptions
@@ -179,7 +308,7 @@ def test_a_message_that_tls_1_3_does_not_have_is_named(msg_type: HandshakeType) 
 @every_message
 def test_a_description_names_every_byte_once(message: HandshakeMessage) -> None:
     raw = message.encode()
-    msg_type, length, *fields = describe(raw)
+    msg_type, length, *fields = describe(raw, type(message))
     assert (msg_type.offset, msg_type.length, length.offset, length.length) == (0, 1, 1, 3)
     position = HEADER_LENGTH
     for field, (name, codec) in zip(fields, message.codec.members, strict=True):
@@ -191,17 +320,17 @@ def test_a_description_names_every_byte_once(message: HandshakeMessage) -> None:
 
 @every_message
 def test_a_description_gives_meanings_by_name(message: HandshakeMessage) -> None:
-    msg_type, length, *_ = describe(message.encode())
-    assert (msg_type.value, msg_type.meaning) == (str(int(message.msg_type)), type(message).__name__)
+    msg_type, length, *_ = describe(message.encode(), type(message))
+    assert (msg_type.value, msg_type.meaning) == (str(int(message.msg_type)), message.name)
     assert length.value == str(len(message.encode()) - HEADER_LENGTH)
-    assert all(isinstance(field.value, str) for field in walk(describe(message.encode())))
+    assert all(isinstance(field.value, str) for field in walk(describe(message.encode(), type(message))))
 
 
 @every_message
 def test_a_broken_message_is_described_as_far_as_it_is_there(message: HandshakeMessage) -> None:
     raw = message.encode()
     for stop in range(len(raw)):
-        assert_within(describe(raw[:stop]), 0, stop)
+        assert_within(describe(raw[:stop], type(message)), 0, stop)
 
 
 @every_message
@@ -210,7 +339,7 @@ def test_a_message_with_a_byte_too_many_is_described_as_not_readable(message: Ha
         return
     raw = message.encode()
     raw = with_header(raw[0], raw[HEADER_LENGTH:] + b"\x00")
-    *_, body = describe(raw)
+    *_, body = describe(raw, type(message))
     assert (body.name, body.offset, body.length, body.meaning) == (
         "body",
         HEADER_LENGTH,
@@ -245,3 +374,27 @@ def test_an_extension_that_cannot_be_read_does_not_hide_the_others() -> None:
 def test_a_hello_without_extensions_is_described_as_one() -> None:
     *_, extensions = describe(MESSAGES[1].encode())
     assert (extensions.name, extensions.length, extensions.value) == ("extensions", 0, "absent")
+
+
+def test_what_has_no_header_is_described_from_its_first_byte() -> None:
+    (spec,) = describe(b"\x01", ChangeCipherSpec)
+    assert (spec.name, spec.offset, spec.length, spec.value) == ("type", 0, 1, "1")
+    assert [(field.name, field.meaning) for field in describe(b"\x02\x28", Alert)] == [
+        ("level", "fatal"),
+        ("description", "handshake_failure"),
+    ]
+    for raw in (b"", b"\x01\x01"):
+        (body,) = describe(raw, ChangeCipherSpec)
+        assert (body.offset, body.length, body.meaning) == (0, len(raw), "not readable")
+
+
+def test_a_message_that_only_tls_1_2_has_is_described_without_being_expected() -> None:
+    assert [field.name for field in describe(tls12.ServerHelloDone().encode())] == ["msg_type", "length"]
+    *_, body = describe(tls12.ClientKeyExchangeDHE(b"Yc").encode())
+    assert (body.name, body.meaning) == ("body", "not readable")
+
+
+def test_the_params_of_a_key_exchange_are_described_by_their_curve() -> None:
+    message = next(message for message in MESSAGES if isinstance(message, tls12.ServerKeyExchangeECDHE))
+    _, _, params, algorithm, _ = describe(message.encode(), type(message))
+    assert (params.meaning, algorithm.meaning) == ("x25519", "ed25519")

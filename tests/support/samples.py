@@ -16,7 +16,11 @@ from pellucid.codes import (
     AlertLevel,
     CertificateStatusType,
     CipherSuite,
+    ClientCertificateType,
+    ECCurveType,
+    ECPointFormat,
     KeyUpdateRequest,
+    MaxFragmentLengthCode,
     NamedGroup,
     NameType,
     ProtocolVersion,
@@ -30,6 +34,7 @@ from pellucid.messages import (
     CertificateEntry,
     CertificateRequest,
     CertificateVerify,
+    ChangeCipherSpec,
     ClientHello,
     EncryptedExtensions,
     EndOfEarlyData,
@@ -40,12 +45,15 @@ from pellucid.messages import (
     KeyUpdate,
     NewSessionTicket,
     ServerHello,
+    tls12,
 )
 from pellucid.messages import extensions as ext
 from pellucid.wire import Wire
 
 GREASE = 0x3A3A
 SCHEMES: list[SignatureScheme | int] = [SignatureScheme.ed25519, SignatureScheme.rsa_pss_rsae_sha256, GREASE]
+EC_PARAMS = tls12.ServerECDHParams(ECCurveType.named_curve, NamedGroup.x25519, b"\x42" * 32)
+DH_PARAMS = tls12.ServerDHParams(b"\xff" * 40, b"\x02", b"\x44" * 40)
 SHARE = ext.KeyShareEntry(NamedGroup.x25519, b"\x42" * 32)
 SUITE = CipherSuite.TLS_AES_128_GCM_SHA256
 V12, V13 = ProtocolVersion.TLSv1_2, ProtocolVersion.TLSv1_3
@@ -54,6 +62,7 @@ V12, V13 = ProtocolVersion.TLSv1_2, ProtocolVersion.TLSv1_3
 BODIES: list[ext.ExtensionBody] = [
     ext.ServerNameList([ext.ServerName(NameType.host_name, b"example.org")]),
     ext.ServerNameAcknowledged(),
+    ext.MaxFragmentLength(MaxFragmentLengthCode.octets_1024),
     ext.CertificateStatusRequest(CertificateStatusType.ocsp, bytes(4)),
     ext.CertificateStatusRequested(),
     ext.CertificateStatus(CertificateStatusType.ocsp, b"an OCSP response"),
@@ -81,16 +90,21 @@ BODIES: list[ext.ExtensionBody] = [
     ext.SelectedPsk(1),
     ext.EarlyDataIndication(),
     ext.EarlyDataLimit(1024),
-    ext.ECPointFormatList(b"\x00"),
+    ext.ECPointFormatList([ECPointFormat.uncompressed, ECPointFormat.ansiX962_compressed_prime, 0x3A]),
+    ext.EncryptThenMac(),
     ext.ExtendedMainSecret(),
     ext.RenegotiationInfo(b"verify_data"),
     ext.SessionTicket(b"ticket"),
+    ext.SessionTicketAcknowledged(),
 ]
 
 #: Everything else that stands in messages and is not one.
 PARTS: list[Wire] = [
     Alert(AlertLevel.fatal, AlertDescription.handshake_failure),
     CertificateEntry(b"\x30\x00", Extensions()),
+    ChangeCipherSpec(),
+    DH_PARAMS,
+    EC_PARAMS,
     SHARE,
     ext.OIDFilter(b"\x55\x1d\x25", b"value"),
     ext.PskIdentity(b"identity", 7),
@@ -141,11 +155,34 @@ MESSAGES: list[HandshakeMessage] = [
     EndOfEarlyData(),
     NewSessionTicket(7200, 0xDEADBEEF, b"\x00", b"a ticket", bodies_in(ext.Context.NST)),
     KeyUpdate(KeyUpdateRequest.update_requested),
+    tls12.HelloRequest(),
+    tls12.Certificate([b"\x30\x00", b"\x30"]),
+    tls12.Certificate([]),
+    tls12.CertificateStatus(CertificateStatusType.ocsp, b"an OCSP response"),
+    tls12.ServerKeyExchangeDHE(DH_PARAMS, SignatureScheme.rsa_pss_rsae_sha256, b"\x55" * 40),
+    tls12.ServerKeyExchangeECDHE(EC_PARAMS, SignatureScheme.ed25519, b"\x55" * 64),
+    tls12.CertificateRequest(
+        [ClientCertificateType.ecdsa_sign, ClientCertificateType.rsa_sign, 0x3A],
+        SCHEMES,
+        [b"\x30\x00", b"\x30\x03\x31\x01\x00"],
+    ),
+    tls12.CertificateRequest([ClientCertificateType.rsa_sign], SCHEMES, []),
+    tls12.ServerHelloDone(),
+    tls12.ClientKeyExchangeRSA(b"\x66" * 40),
+    tls12.ClientKeyExchangeDHE(b"\x77" * 40),
+    tls12.ClientKeyExchangeECDHE(b"\x88" * 32),
+    tls12.NewSessionTicket(7200, b"a ticket"),
+    tls12.NewSessionTicket(0, b""),
 ]
 
 
 def name_of_sample(value: object) -> str:
-    return type(value).__name__
+    return name_of_class(type(value))
+
+
+def name_of_class(cls: type) -> str:
+    """What a test of it is called: of the two classes that some messages have, which one it is."""
+    return f"tls12.{cls.__name__}" if cls.__module__ == tls12.__name__ else cls.__name__
 
 
 def wire_classes() -> Iterator[type[Wire]]:

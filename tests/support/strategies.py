@@ -47,6 +47,8 @@ def values_of(codec: Codec) -> st.SearchStrategy[Any]:
 
 
 def _numbers(codec: Uint) -> st.SearchStrategy[int]:
+    if codec.only is not None:
+        return st.just(codec.only)
     anything = st.integers(0, 256**codec.size - 1)
     if codec.registry is None:
         return anything

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strategies import values_of
 
 from pellucid.codes import NamedGroup
-from pellucid.errors import BadMessage, Misuse, Reason
+from pellucid.errors import BadMessage, Misuse, PeerMisbehaved, Reason
 from pellucid.wire import Codec, Fixed, Opaque, Rest, Uint, Vector
 
 BYTES = bytes(range(256)) * 300
@@ -108,6 +108,18 @@ def test_a_code_point_is_read_as_its_member_and_an_unknown_one_as_a_number() -> 
     assert codec.read(b"\x00\x1d") is NamedGroup.x25519
     assert type(codec.read(b"\x1a\x1a")) is int
     assert Vector(codec, 2).read(b"\x00\x04\x00\x1d\x1a\x1a") == [NamedGroup.x25519, 0x1A1A]
+
+
+def test_a_number_of_which_one_value_is_left_has_that_value_or_is_refused() -> None:
+    codec = Uint(2, NamedGroup, only=NamedGroup.x25519)
+    assert codec.read(b"\x00\x1d") is NamedGroup.x25519
+    with pytest.raises(PeerMisbehaved, match="NamedGroup is x448, only x25519 may stand here") as caught:
+        codec.read(b"\x00\x1e")
+    assert caught.value.reason is Reason.ILLEGAL_PARAMETER
+    with pytest.raises(PeerMisbehaved, match="uint8 is 2, only 1 may stand here"):
+        Uint(1, only=1).read(b"\x02")
+    with pytest.raises(BadMessage, match="ends inside uint8"):
+        Uint(1, only=1).read(b"")
 
 
 @pytest.mark.parametrize("prefix", [1, 2, 3])

@@ -97,6 +97,18 @@ def test_a_struct_takes_its_fields_in_order_or_by_name() -> None:
     assert (Two(29, b"k").group, Two(29, b"k").key) == (29, b"k")
 
 
+def test_a_field_may_have_a_default() -> None:
+    @struct
+    class WithDefault(Wire):
+        number: Annotated[int, uint(1)]
+        version: Annotated[int, uint(2)] = 0x0303
+
+    assert WithDefault(1) == WithDefault(1, 0x0303) != WithDefault(1, version=0x0304)
+    assert WithDefault.codec.read(b"\x01\x03\x03") == WithDefault(1)
+    with pytest.raises(TypeError):
+        WithDefault()
+
+
 @pytest.mark.parametrize("values", [(), (29,), (29, b"k", b"more")])
 def test_a_struct_takes_no_fewer_and_no_more(values: tuple[Any, ...]) -> None:
     with pytest.raises(TypeError):
@@ -147,6 +159,21 @@ def test_a_description_says_what_stands_where_and_what_it_means() -> None:
     assert pairs.fields[1].fields[0] == Field("group", 14, 2, "0x1a1a", "GREASE (0x1a1a)")
     assert empty == Field("opaque", 20, 1, "", "0 bytes")
     assert end == Field("end", 21, 4, "72657374")
+
+
+def test_a_struct_means_what_its_most_telling_part_means() -> None:
+    @struct
+    class Told(Wire):
+        constant: Annotated[NamedGroup | int, uint(2, NamedGroup, only=NamedGroup.x25519)]
+        group: Annotated[NamedGroup | int, uint(2, NamedGroup)]
+
+    @struct
+    class Named(Wire):
+        group: Annotated[NamedGroup | int, uint(2, NamedGroup)]
+        name: Annotated[bytes, opaque(1, text=True)]
+
+    assert Told.codec.describe(b"\x00\x1d\x00\x1e", 0, 4, "it")[0].meaning == "x448"
+    assert Named.codec.describe(b"\x00\x1d\x02me", 0, 5, "it")[0].meaning == "me"
 
 
 def test_a_vector_of_names_is_summed_up_by_them() -> None:

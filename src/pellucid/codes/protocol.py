@@ -129,6 +129,54 @@ class CertificateStatusType(Registry):
     ocsp_multi = 2
 
 
+class ClientCertificateType(Registry):
+    """RFC 5246 7.4.4 and RFC 8422 5.5: the keys that a client of TLS 1.2 may have in its certificate."""
+
+    rsa_sign = 1
+    dss_sign = 2
+    rsa_fixed_dh = 3
+    dss_fixed_dh = 4
+    rsa_ephemeral_dh_RESERVED = 5
+    dss_ephemeral_dh_RESERVED = 6
+    fortezza_dms_RESERVED = 20
+    ecdsa_sign = 64
+    rsa_fixed_ecdh = 65
+    ecdsa_fixed_ecdh = 66
+
+
+class ECCurveType(Registry):
+    """RFC 8422 5.4; the first two are of RFC 4492 and deprecated."""
+
+    explicit_prime = 1
+    explicit_char2 = 2
+    named_curve = 3
+
+
+class ECPointFormat(Registry):
+    """RFC 8422 5.1.2; all but the first are of RFC 4492 and deprecated."""
+
+    uncompressed = 0
+    ansiX962_compressed_prime = 1
+    ansiX962_compressed_char2 = 2
+
+
+class MaxFragmentLengthCode(Registry):
+    """RFC 6066 4, which writes 2^9 and so on: the longest plaintext of a record, by its code."""
+
+    octets_512 = 1
+    octets_1024 = 2
+    octets_2048 = 3
+    octets_4096 = 4
+
+    @property
+    def octets(self) -> int:
+        """The length in bytes."""
+        return 1 << 8 + self
+
+    def __str__(self) -> str:
+        return f"{self.octets} bytes"
+
+
 class CertificateType(Registry):
     """RFC 7250 and IANA's registry."""
 

@@ -1,7 +1,9 @@
 """What the RFCs call structs: hellos, the messages of each version, extensions, alerts. No policy."""
 
+from pellucid.messages import tls12
 from pellucid.messages.alert import Alert
 from pellucid.messages.base import HEADER_LENGTH, HandshakeMessage
+from pellucid.messages.change_cipher_spec import ChangeCipherSpec
 from pellucid.messages.extensions import Extensions
 from pellucid.messages.hello import (
     DOWNGRADE_TLS11,
@@ -11,7 +13,14 @@ from pellucid.messages.hello import (
     HelloRetryRequest,
     ServerHello,
 )
-from pellucid.messages.reading import decode_handshake, describe, message_class, message_name
+from pellucid.messages.reading import (
+    TLS12_MESSAGES,
+    TLS13_MESSAGES,
+    decode_handshake,
+    describe,
+    message_class,
+    message_name,
+)
 from pellucid.messages.tls13 import (
     Certificate,
     CertificateEntry,
@@ -30,11 +39,14 @@ __all__ = [
     "DOWNGRADE_TLS12",
     "HEADER_LENGTH",
     "HELLO_RETRY_RANDOM",
+    "TLS12_MESSAGES",
+    "TLS13_MESSAGES",
     "Alert",
     "Certificate",
     "CertificateEntry",
     "CertificateRequest",
     "CertificateVerify",
+    "ChangeCipherSpec",
     "ClientHello",
     "EncryptedExtensions",
     "EndOfEarlyData",
@@ -50,4 +62,5 @@ __all__ = [
     "describe",
     "message_class",
     "message_name",
+    "tls12",
 ]

@@ -1,4 +1,4 @@
-"""RFC 9846 section 6: two bytes that end a connection, in peace or not."""
+"""RFC 9846 section 6, RFC 5246 7.2: two bytes that end a connection, in peace or not."""
 
 from typing import Annotated
 

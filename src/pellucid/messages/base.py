@@ -6,20 +6,27 @@ from pellucid.codes import HandshakeType
 from pellucid.errors import BadMessage
 from pellucid.wire import Wire
 
-#: RFC 9846 4: one byte of msg_type and a uint24 of length stand before each body.
+#: RFC 9846 4, RFC 5246 7.4: one byte of msg_type and a uint24 of length stand before each body.
 HEADER_LENGTH = 4
 
 
 class HandshakeMessage(Wire):
-    """A message of RFC 9846 section 4; subclasses are ``@struct`` classes.
+    """A message of RFC 9846 section 4 or RFC 5246 7.4; subclasses are ``@struct`` classes.
 
     ``raw`` is the whole message, header included, exactly as received or sent. The transcript
     hashes it, so that what is hashed is what was on the wire, never an encoding made again.
+    ``name`` is what the RFC calls the message: the class's name, unless one message is several classes.
     """
 
     __slots__ = ("raw",)
     msg_type: ClassVar[HandshakeType]
+    name: ClassVar[str]
     raw: bytes
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" not in vars(cls):
+            cls.name = cls.__name__
 
     def encode(self) -> bytes:
         """The message with its header; remembered as ``raw``."""
@@ -33,7 +40,7 @@ class HandshakeMessage(Wire):
         end = len(raw)
         message, position = cls.codec.decode(raw, HEADER_LENGTH, end)
         if position != end:
-            raise BadMessage(f"{cls.__name__} has {end - position} bytes too many", offset=position)
+            raise BadMessage(f"{cls.name} has {end - position} bytes too many", offset=position)
         message.raw = raw
         result: Self = message
         return result

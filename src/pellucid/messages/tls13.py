@@ -44,7 +44,7 @@ class Certificate(HandshakeMessage):
 
 @struct
 class CertificateVerify(HandshakeMessage):
-    """RFC 9846 4.5.2: a signature over the transcript, by the key of the certificate."""
+    """RFC 9846 4.5.2, RFC 5246 7.4.8: a signature over the transcript, by the key of the certificate."""
 
     msg_type: ClassVar[HandshakeType] = HandshakeType.certificate_verify
     algorithm: Annotated[SignatureScheme | int, uint(2, SignatureScheme)]
@@ -53,7 +53,10 @@ class CertificateVerify(HandshakeMessage):
 
 @struct
 class Finished(HandshakeMessage):
-    """RFC 9846 4.5.3: a MAC over the transcript, so both have seen the same handshake."""
+    """RFC 9846 4.5.3, RFC 5246 7.4.9: a MAC over the transcript, so both have seen the same handshake.
+
+    In TLS 1.3 it is as long as the hash; in TLS 1.2, with every suite there is, 12 bytes.
+    """
 
     msg_type: ClassVar[HandshakeType] = HandshakeType.finished
     verify_data: Annotated[bytes, rest("Hash.length")]

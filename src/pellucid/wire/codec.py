@@ -16,7 +16,7 @@ from struct import pack, unpack_from
 from typing import Any, NoReturn
 
 from pellucid.codes import name_of
-from pellucid.errors import BadMessage, Misuse, Reason
+from pellucid.errors import BadMessage, Misuse, PeerMisbehaved, Reason
 from pellucid.wire.field import Field, shown
 
 Decode = Callable[[bytes, int, int], tuple[Any, int]]
@@ -43,6 +43,9 @@ class Codec:
     describe: Describe
     #: The fewest bytes that a value takes.
     minimum: int = 0
+    #: A struct means what its most telling part does: a name (2) before a number, and last what can be but
+    #: one thing (0).
+    telling: int = 1
 
     def declare(self, name: str) -> str:
         raise NotImplementedError
@@ -56,14 +59,20 @@ class Codec:
 
 
 class Uint(Codec):
-    """``uint8``, ``uint16``, ``uint24`` or ``uint32``; with a registry, its members and ints."""
+    """``uint8``, ``uint16``, ``uint24`` or ``uint32``; with a registry, its members and ints.
 
-    def __init__(self, size: int, registry: type[IntEnum] | None = None, name: str = "") -> None:
+    ``only``: the one value that may stand there, because what follows can be read for no other.
+    """
+
+    def __init__(
+        self, size: int, registry: type[IntEnum] | None = None, name: str = "", only: int | None = None
+    ) -> None:
         self.size = self.minimum = size
-        self.registry = registry
+        self.registry, self.only = registry, only
+        self.telling = 1 if only is None else 0
         self.name = name or (registry.__name__ if registry else f"uint{8 * size}")
         self.members: dict[Any, Any] = dict(registry._value2member_map_) if registry else {}
-        self.decode = self._decoder()
+        self.decode = self._decoder() if only is None else self._checked(self._decoder(), only)
         self.encode = self._encoder()
         self.describe = self._describe
 
@@ -94,6 +103,20 @@ class Uint(Codec):
 
         return decode
 
+    def _checked(self, decode: Decode, only: int) -> Decode:
+        registry, name = self.registry, self.name
+
+        def decode_only(data: bytes, position: int, end: int) -> tuple[Any, int]:
+            value, stop = decode(data, position, end)
+            if value != only:
+                found, due = (name_of(v, registry) if registry else str(v) for v in (value, only))
+                raise PeerMisbehaved(
+                    Reason.ILLEGAL_PARAMETER, f"{name} is {found}, only {due} may stand here"
+                )
+            return value, stop
+
+        return decode_only
+
     def _encoder(self) -> Encode:
         size = self.size
 
@@ -118,6 +141,7 @@ class Opaque(Codec):
 
     def __init__(self, prefix: int, low: int = 0, high: int | None = None, *, text: bool = False) -> None:
         self.prefix, self.low, self.text = prefix, low, text
+        self.telling = 2 if text else 1
         self.high = 256**prefix - 1 if high is None else high
         self.minimum = prefix + low
         self.decode = self._decoder()

@@ -45,10 +45,8 @@ class Struct(Codec):
         for member, codec in self.members:
             field, position = codec.describe(data, position, end, member)
             parts.append(field)
-        # A name says more of a struct than the number before it: ServerName is its host_name.
-        codecs = [codec for _, codec in self.members]
-        named = [part for part, codec in zip(parts, codecs, strict=True) if getattr(codec, "text", False)]
-        meaning = next((part.meaning for part in (*named, *parts) if part.meaning), "")
+        by_telling = sorted(zip(parts, self.members, strict=True), key=lambda pair: -pair[1][1].telling)
+        meaning = next((part.meaning for part, _ in by_telling if part.meaning), "")
         return Field(name, start, position - start, self.cls.__name__, meaning, tuple(parts)), position
 
     def declare(self, name: str) -> str:
@@ -97,6 +95,8 @@ def _encoder(encoders: list[tuple[str, Encode]]) -> Encode:
 def struct(cls: type[T]) -> type[T]:
     """Give ``cls`` slots, an ``__init__`` that takes its fields in order or by name, and ``codec``.
 
+    A field may have a default, as in a dataclass: ``type: Annotated[int, uint(1)] = 1``.
+
     What a dataclass would be, in a third of the time: there are fifty of them, and all are made at import.
     Equality and repr are the same for all, in `Wire`.
     """
@@ -111,9 +111,10 @@ def struct(cls: type[T]) -> type[T]:
     codecs = [(name, _codec_of(cls, name, hints)) for name in names]
     # Slots can be given to a class only when it is made, so it is made again, as dataclasses do.
     body = {name: value for name, value in vars(cls).items() if name not in {"__dict__", "__weakref__"}}
+    defaults = {name: body.pop(name) for name in names if name in body}
     body |= {"__slots__": tuple(names), "__match_args__": tuple(names), "__qualname__": cls.__qualname__}
     if names:
-        body["__init__"] = _initialiser(cls, names)
+        body["__init__"] = _initialiser(cls, names, defaults)
     metaclass: Any = type(cls)
     made = metaclass(cls.__name__, cls.__bases__, body)
     made.codec = Struct(made, codecs)
@@ -121,10 +122,12 @@ def struct(cls: type[T]) -> type[T]:
     return result
 
 
-def _initialiser(cls: type[Any], names: list[str]) -> Any:
+def _initialiser(cls: type[Any], names: list[str], defaults: dict[str, Any]) -> Any:
     """The ``__init__`` that one would write by hand; ``names`` are identifiers out of a class body."""
-    lines = [f"def __init__(self, {', '.join(names)}):", *(f"    self.{name} = {name}" for name in names)]
-    namespace: dict[str, Any] = {"__name__": cls.__module__}
+    parameters = [f"{name}=defaults[{name!r}]" if name in defaults else name for name in names]
+    lines = [f"    self.{name} = {name}" for name in names]
+    lines.insert(0, f"def __init__(self, {', '.join(parameters)}):")
+    namespace: dict[str, Any] = {"__name__": cls.__module__, "defaults": defaults}
     exec("\n".join(lines), namespace)  # noqa: S102 - the text is ours
     return namespace["__init__"]
 

@@ -4,7 +4,9 @@ from typing import Annotated, ClassVar
 
 from pellucid.codes import (
     CertificateStatusType,
+    ECPointFormat,
     ExtensionType,
+    MaxFragmentLengthCode,
     NamedGroup,
     NameType,
     ProtocolVersion,
@@ -39,6 +41,14 @@ class ServerNameAcknowledged(ExtensionBody):
 
 
 @struct
+class MaxFragmentLength(ExtensionBody):
+    """RFC 6066 4: the longest plaintext of a record, either way; a server answers with the same."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.max_fragment_length
+    max_fragment_length: Annotated[MaxFragmentLengthCode | int, uint(1, MaxFragmentLengthCode)]
+
+
+@struct
 class CertificateStatusRequest(ExtensionBody):
     """RFC 6066 8: the client asks for a stapled OCSP response."""
 
@@ -49,7 +59,7 @@ class CertificateStatusRequest(ExtensionBody):
 
 @struct
 class CertificateStatusRequested(ExtensionBody):
-    """RFC 9846 4.5.1.1: in a CertificateRequest the body is empty."""
+    """RFC 9846 4.5.1.1, RFC 6066 8: in a CertificateRequest and in a ServerHello, the body is empty."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.status_request
 
@@ -271,7 +281,14 @@ class ECPointFormatList(ExtensionBody):
     """RFC 8422 5.1.2: of TLS 1.2; only uncompressed(0) is left."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.ec_point_formats
-    ec_point_format_list: Annotated[bytes, opaque(1, low=1)]
+    ec_point_format_list: Annotated[list[ECPointFormat | int], vector(uint(1, ECPointFormat), 1, low=1)]
+
+
+@struct
+class EncryptThenMac(ExtensionBody):
+    """RFC 7366 2: of TLS 1.2, for its CBC suites; the body is empty."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.encrypt_then_mac
 
 
 @struct
@@ -283,7 +300,7 @@ class ExtendedMainSecret(ExtensionBody):
 
 @struct
 class RenegotiationInfo(ExtensionBody):
-    """RFC 5746 3.2: of TLS 1.2."""
+    """RFC 5746 3.2: of TLS 1.2; empty in the first handshake of a connection, which is the only one here."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.renegotiation_info
     renegotiated_connection: Annotated[bytes, opaque(1)]
@@ -295,3 +312,10 @@ class SessionTicket(ExtensionBody):
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.session_ticket
     ticket: Annotated[bytes, rest("extension_data.length")]
+
+
+@struct
+class SessionTicketAcknowledged(ExtensionBody):
+    """RFC 5077 3.2: a NewSessionTicket will follow; in a ServerHello the body is empty."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.session_ticket

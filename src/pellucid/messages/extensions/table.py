@@ -19,14 +19,16 @@ TABLE: Table = {
         SH12: b.ServerNameAcknowledged,
         CR: None,
     },
-    E.max_fragment_length: {CH: None, EE: None, SH12: None},
+    E.max_fragment_length: {CH: b.MaxFragmentLength, EE: b.MaxFragmentLength, SH12: b.MaxFragmentLength},
     E.status_request: {
         CH: b.CertificateStatusRequest,
         CR: b.CertificateStatusRequested,
         CT: b.CertificateStatus,
         SH12: b.CertificateStatusRequested,
     },
-    E.supported_groups: {CH: b.NamedGroupList, EE: b.NamedGroupList},
+    # No RFC has it in a ServerHello. Some load balancers send it there all the same, and so OpenSSL lets it
+    # pass (openssl/openssl#4463), as others do; nobody acts on it.
+    E.supported_groups: {CH: b.NamedGroupList, EE: b.NamedGroupList, SH12: b.NamedGroupList},
     # RFC 8422 5.2: a server of TLS 1.2 answers with its own list.
     E.ec_point_formats: {CH: b.ECPointFormatList, SH12: b.ECPointFormatList},
     E.signature_algorithms: {CH: b.SignatureSchemeList, CR: b.SignatureSchemeList},
@@ -46,12 +48,12 @@ TABLE: Table = {
     E.client_certificate_type: {CH: None, EE: None, SH12: None},
     E.server_certificate_type: {CH: None, EE: None, SH12: None},
     E.padding: {CH: b.Padding},
-    E.encrypt_then_mac: {CH: None, SH12: None},
+    E.encrypt_then_mac: {CH: b.EncryptThenMac, SH12: b.EncryptThenMac},
     E.extended_master_secret: {CH: b.ExtendedMainSecret, SH12: b.ExtendedMainSecret},
     E.compress_certificate: {CH: None, CR: None},
     E.record_size_limit: {CH: b.RecordSizeLimit, EE: b.RecordSizeLimit, SH12: b.RecordSizeLimit},
     E.delegated_credential: {CH: None, CR: None, CT: None},
-    E.session_ticket: {CH: b.SessionTicket, SH12: b.SessionTicket},
+    E.session_ticket: {CH: b.SessionTicket, SH12: b.SessionTicketAcknowledged},
     E.supported_ekt_ciphers: {CH: None, EE: None},
     E.pre_shared_key: {CH: b.OfferedPsks, SH: b.SelectedPsk},
     E.early_data: {CH: b.EarlyDataIndication, EE: b.EarlyDataIndication, NST: b.EarlyDataLimit},
