@@ -1,6 +1,6 @@
 """From an error to the alert that the peer is sent: one total function, and the only one."""
 
-from pellucid.codes import AlertDescription
+from pellucid.codes import AlertDescription, ProtocolVersion
 from pellucid.errors import Reason, TLSError
 
 _A = AlertDescription
@@ -36,10 +36,19 @@ ALERTS: dict[Reason, AlertDescription | None] = {
     Reason.ALPN_NOT_OFFERED: _A.illegal_parameter,
     Reason.PSK_NOT_OFFERED: _A.illegal_parameter,
     Reason.INVALID_KEY_SHARE: _A.illegal_parameter,
+    # RFC 7919 3 and 4 want this one for a share that is out of range, in TLS 1.2.
+    Reason.INVALID_DH_SHARE: _A.handshake_failure,
     Reason.DUPLICATE_KEY_SHARE: _A.illegal_parameter,
     Reason.POINTLESS_HELLO_RETRY: _A.illegal_parameter,
     Reason.HELLO_RETRY_CHANGED: _A.illegal_parameter,
     Reason.DOWNGRADE_DETECTED: _A.illegal_parameter,
+    # RFC 5746 3.4: the client "MUST abort the handshake (by sending a fatal handshake_failure alert)"
+    Reason.BAD_RENEGOTIATION_INFO: _A.handshake_failure,
+    # RFC 7627 5.1: "abort the handshake" is "terminating the handshake by sending a fatal
+    # "handshake_failure" alert."
+    Reason.EXTENDED_MASTER_SECRET_CHANGED: _A.handshake_failure,
+    Reason.SESSION_MISMATCH: _A.illegal_parameter,
+    Reason.TOO_MANY_RENEGOTIATIONS: _A.no_renegotiation,
     Reason.BAD_SIGNATURE: _A.decrypt_error,
     Reason.BAD_FINISHED: _A.decrypt_error,
     Reason.BAD_PSK_BINDER: _A.decrypt_error,
@@ -55,6 +64,13 @@ ALERTS: dict[Reason, AlertDescription | None] = {
     Reason.NO_SHARED_SIGNATURE_SCHEME: _A.handshake_failure,
     Reason.NO_SUITABLE_CERTIFICATE: _A.handshake_failure,
     Reason.NO_SHARED_APPLICATION_PROTOCOL: _A.no_application_protocol,
+    # RFC 7507 3 has an alert of its own for it.
+    Reason.INAPPROPRIATE_FALLBACK: _A.inappropriate_fallback,
+    Reason.EXTENDED_MASTER_SECRET_MISSING: _A.handshake_failure,
+    # RFC 5746 4.1: such clients "MUST generate a fatal "handshake_failure" alert"
+    Reason.NO_SECURE_RENEGOTIATION: _A.handshake_failure,
+    # RFC 7919 3.1: what a client sends that finds the server's group too weak.
+    Reason.WEAK_DH_GROUP: _A.insufficient_security,
     Reason.MISSING_EXTENSION: _A.missing_extension,
     Reason.UNRECOGNIZED_NAME: _A.unrecognized_name,
     Reason.CLIENT_CERTIFICATE_MISSING: _A.certificate_required,
@@ -92,6 +108,19 @@ ALERTS: dict[Reason, AlertDescription | None] = {
 }
 
 
-def alert_for(error: TLSError) -> AlertDescription | None:
-    """The alert that tells the peer about ``error``, or None where it is told nothing."""
+#: What TLS 1.2 says otherwise, for it lacks the alerts: RFC 5246 7.4.6 has handshake_failure for a client
+#: without the certificate that it needs.
+ALERTS_12: dict[Reason, AlertDescription] = {
+    Reason.CLIENT_CERTIFICATE_MISSING: _A.handshake_failure,
+    Reason.MISSING_EXTENSION: _A.handshake_failure,
+}
+
+
+def alert_for(error: TLSError, version: ProtocolVersion | None = None) -> AlertDescription | None:
+    """The alert that tells the peer about ``error``, or None where it is told nothing.
+
+    ``version``: the one spoken, None before it is agreed on.
+    """
+    if version is ProtocolVersion.TLSv1_2 and error.reason in ALERTS_12:
+        return ALERTS_12[error.reason]
     return ALERTS[error.reason]

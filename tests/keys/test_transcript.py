@@ -137,3 +137,56 @@ def test_the_repr_tells_the_state() -> None:
     assert repr(transcript) == "<Transcript, 5 bytes kept>"
     transcript.start("sha256")
     assert repr(transcript) == "<Transcript, running sha256>"
+    transcript = Transcript()
+    transcript.add(b"hello")
+    transcript.start("sha256", keep=True)
+    assert repr(transcript) == "<Transcript, running sha256, 5 bytes kept>"
+
+
+def test_kept_messages_are_all_messages_in_order() -> None:
+    transcript = Transcript()
+    transcript.add(b"one")
+    transcript.start("sha384", keep=True)
+    transcript.add(b"two")
+    assert transcript.messages == b"onetwo"
+    assert transcript.digest() == hashlib.sha384(b"onetwo").digest()
+
+
+def test_forgetting_messages_leaves_the_hash() -> None:
+    transcript = Transcript()
+    transcript.add(b"one")
+    transcript.start("sha256", keep=True)
+    transcript.forget_messages()
+    transcript.add(b"two")
+    assert transcript.digest() == hashlib.sha256(b"onetwo").digest()
+    assert b"one" not in transcript._buffer
+
+
+@pytest.mark.parametrize("how", ["start", "forget_messages", "replace_with_message_hash"])
+def test_messages_that_were_not_kept_cannot_be_read(how: str) -> None:
+    transcript = Transcript()
+    transcript.add(b"one")
+    transcript.start("sha256", keep=how != "start")
+    if how != "start":
+        getattr(transcript, how)()
+    with pytest.raises(Misuse, match="were not kept"):
+        assert transcript.messages
+
+
+def test_messages_cannot_be_forgotten_before_they_are_hashed() -> None:
+    transcript = Transcript()
+    transcript.add(b"one")
+    with pytest.raises(Misuse, match="no hash yet"):
+        transcript.forget_messages()
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_copy_keeps_messages_if_the_original_does(keep: bool) -> None:
+    transcript = Transcript()
+    transcript.start("sha256", keep=keep)
+    transcript.add(b"one")
+    copy = transcript.copy()
+    copy.add(b"two")
+    assert copy.digest() == hashlib.sha256(b"onetwo").digest()
+    if keep:
+        assert (transcript.messages, copy.messages) == (b"one", b"onetwo")

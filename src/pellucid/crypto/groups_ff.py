@@ -73,7 +73,7 @@ def _deprecated_dh() -> Any:
     return DHParameterNumbers, DHPublicNumbers
 
 
-def _library_entropy(length: int) -> bytes:
+def library_entropy(length: int) -> bytes:
     """`length` bytes of the library's own generator, which it gives out as keys of 32."""
     return b"".join(AESGCM.generate_key(256) for _ in range(0, length, 32))[:length]
 
@@ -84,40 +84,40 @@ _LIBRARY = _deprecated_dh()
 class LibraryShare(PrivateShare):
     """A private key of the library's."""
 
-    __slots__ = ("_field", "_private")
+    __slots__ = ("_private", "field")
 
     def __init__(self, field: FiniteField, private: Any) -> None:
         self.group = field.group
         self.share = private.public_key().public_numbers().y.to_bytes(field.length, "big")
-        self._field = field
+        self.field = field
         self._private = private
 
     def secret(self, peer_share: bytes) -> bytes:
         """The common power, in as many bytes as the prime. Raises PeerMisbehaved(INVALID_KEY_SHARE)."""
-        y = self._field.public_value(peer_share)
+        y = self.field.public_value(peer_share)
         _, public_numbers = _LIBRARY
-        peer = public_numbers(y, self._field.parameter_numbers()).public_key()
+        peer = public_numbers(y, self.field.parameter_numbers()).public_key()
         # RFC 9846 7.4.1: "left-padded with zeros up to the size of the prime"; the library pads too.
         shared: bytes = self._private.exchange(peer)
-        return shared.rjust(self._field.length, b"\0")
+        return shared.rjust(self.field.length, b"\0")
 
 
 class PowShare(PrivateShare):
     """A private key that is a Python number. Not constant-time: see the top of this file."""
 
-    __slots__ = ("_exponent", "_field")
+    __slots__ = ("_exponent", "field")
 
     def __init__(self, field: FiniteField, exponent: int) -> None:
         self.group = field.group
         self.share = pow(GENERATOR, exponent, field.prime).to_bytes(field.length, "big")
-        self._field = field
+        self.field = field
         self._exponent = exponent
 
     def secret(self, peer_share: bytes) -> bytes:
         """The common power, in as many bytes as the prime. Raises PeerMisbehaved(INVALID_KEY_SHARE)."""
-        y = self._field.public_value(peer_share)
+        y = self.field.public_value(peer_share)
         # RFC 9846 7.4.1: "left-padded with zeros up to the size of the prime"
-        return pow(y, self._exponent, self._field.prime).to_bytes(self._field.length, "big")
+        return pow(y, self._exponent, self.field.prime).to_bytes(self.field.length, "big")
 
 
 class FiniteField(KeyExchange):
@@ -137,7 +137,7 @@ class FiniteField(KeyExchange):
         """A fresh key pair; with `entropy`, or where the library has no finite fields, by `pow`."""
         if entropy is None and _LIBRARY is not None:
             return LibraryShare(self, self.parameter_numbers().parameters().generate_private_key())
-        return PowShare(self, scalar(entropy or _library_entropy, (1 << self.exponent_bits) - 1))
+        return PowShare(self, scalar(entropy or library_entropy, (1 << self.exponent_bits) - 1))
 
     def public_value(self, share: bytes) -> int:
         """The number that `share` encodes, when it may be used. Raises PeerMisbehaved(INVALID_KEY_SHARE)."""
@@ -155,6 +155,27 @@ class FiniteField(KeyExchange):
         return parameter_numbers(self.prime, GENERATOR)
 
 
+def agree(
+    prime: int, generator: int, exponent_bits: int, y: int, entropy: Entropy | None, *, by_library: bool
+) -> tuple[int, int]:
+    """For the side that speaks second, in a field that has no FiniteField: its own power, and the common one.
+
+    `y` is the other side's power, and has been checked. `by_library`: the library may compute, where it can.
+    It tests each prime that it does not know by itself, which takes seconds.
+    """
+    if by_library and entropy is None and _LIBRARY is not None:
+        parameter_numbers, public_numbers = _LIBRARY
+        numbers = parameter_numbers(prime, generator)
+        private = numbers.parameters().generate_private_key()
+        shared: bytes = private.exchange(public_numbers(y, numbers).public_key())
+        return private.public_key().public_numbers().y, int.from_bytes(shared, "big")
+    exponent = scalar(entropy or library_entropy, (1 << exponent_bits) - 1)
+    return pow(generator, exponent, prime), pow(y, exponent, prime)
+
+
 ffdhe2048 = FiniteField(NamedGroup.ffdhe2048, _FFDHE2048, 225)
 ffdhe3072 = FiniteField(NamedGroup.ffdhe3072, _FFDHE3072, 275)
 ffdhe4096 = FiniteField(NamedGroup.ffdhe4096, _FFDHE4096, 325)
+
+#: The fields that shares can be made in, by code point.
+FIELDS: dict[int, FiniteField] = {field.group: field for field in (ffdhe2048, ffdhe3072, ffdhe4096)}

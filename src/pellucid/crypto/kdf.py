@@ -1,8 +1,10 @@
-"""Hashes, HMAC and HKDF (RFC 2104, RFC 5869), by the quickest way that Python has to each.
+"""Hashes, HMAC, HKDF and TLS 1.2's PRF (RFC 2104, 5869, 5246 5), by the quickest way that Python has to each.
 
 Measured for SHA-256 on 80 bytes: `hashlib.sha256` 0.34 us (pyca 1.1); HMAC by `hmac.digest` 1.5 us, by
 pyca's `HMAC` 1.2, and 0.5 from a copy of a pyca `HMAC` that already holds its key. Setting a key costs more
 than the message, so whoever derives several values from one secret takes `keyed_hmac` once and copies it.
+The PRF does so with hashlib's hashes, whose copies are quicker still: 1.6 us for the 12 bytes of a Finished,
+where `keyed_hmac` takes 1.9 and `hmac.digest` 2.9.
 """
 
 from __future__ import annotations
@@ -31,19 +33,27 @@ class Hash(Protocol):
         ...
 
 
-#: Output length in bytes of each hash that TLS 1.3 suites use, and of SHA-512 (signatures).
-HASH_LENGTHS = {"sha256": 32, "sha384": 48, "sha512": 64}
+#: Output length in bytes of each hash that suites use, and of SHA-512 (signatures). SHA-1 is here for the
+#: HMAC of TLS 1.2's CBC suites alone, which collisions do not touch.
+HASH_LENGTHS = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
 
 _HASHES: dict[str, Callable[..., Hash]] = {
+    "sha1": hashlib.sha1,
     "sha256": hashlib.sha256,
     "sha384": hashlib.sha384,
     "sha512": hashlib.sha512,
 }
 _ALGORITHMS: dict[str, hashes.HashAlgorithm] = {
+    "sha1": hashes.SHA1(),  # noqa: S303 - see HASH_LENGTHS
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+# RFC 2104 2: the length of the block that a hash works in, which is that of HMAC's padded key; and "ipad =
+# the byte 0x36", "opad = the byte 0x5C", each as a table that applies it to a whole key at once.
+_BLOCK_LENGTHS = {"sha256": 64, "sha384": 128, "sha512": 128}
+_IPAD = bytes(byte ^ 0x36 for byte in range(256))
+_OPAD = bytes(byte ^ 0x5C for byte in range(256))
 
 #: An HMAC that holds its key; see `keyed_hmac`.
 KeyedHmac = HMAC
@@ -53,7 +63,7 @@ constant_time_equal: Callable[[bytes, bytes], bool] = hmac.compare_digest
 
 
 def new_hash(hash_name: str) -> Hash:
-    """A running hash with `update`, `digest` and `copy`. `hash_name` is "sha256", "sha384" or "sha512"."""
+    """A running hash with `update`, `digest` and `copy`. `hash_name` is one of `HASH_LENGTHS`."""
     return _HASHES[hash_name]()
 
 
@@ -104,3 +114,33 @@ def hkdf_expand(hash_name: str, prk: bytes, info: bytes, length: int) -> bytes:
         block = mac.finalize()
         output += block
     return output[:length]
+
+
+def prf(hash_name: str, secret: bytes, label: bytes, seed: bytes, length: int) -> bytes:
+    """RFC 5246 5: PRF(secret, label, seed) = P_<hash>(secret, label + seed), its first `length` bytes.
+
+        P_hash(secret, seed) = HMAC_hash(secret, A(1) + seed) + HMAC_hash(secret, A(2) + seed) + ...
+        A(0) = seed, A(i) = HMAC_hash(secret, A(i-1))
+
+    Which hash it is follows from the suite: "sha256" or "sha384".
+    """
+    new = _HASHES[hash_name]
+    block_length = _BLOCK_LENGTHS[hash_name]
+    if len(secret) > block_length:
+        secret = new(secret).digest()
+    key = secret.ljust(block_length, b"\0")
+    inner, outer = new(key.translate(_IPAD)), new(key.translate(_OPAD))
+    seed = label + seed
+    a, output = seed, b""
+    while len(output) < length:
+        a = _hmac(inner, outer, a)
+        output += _hmac(inner, outer, a + seed)
+    return output[:length]
+
+
+def _hmac(inner: Hash, outer: Hash, data: bytes) -> bytes:
+    """HMAC of `data` by two hashes that have taken the padded key, and stay as they are."""
+    inner, outer = inner.copy(), outer.copy()
+    inner.update(data)
+    outer.update(inner.digest())
+    return outer.digest()

@@ -1,7 +1,9 @@
 """Signing and verifying, by SignatureScheme: a scheme names the key's kind, the hash and the padding at once.
 
 RFC 9846 4.3.3 has the schemes; draft-ietf-tls-mldsa adds ML-DSA. What is signed comes from above: in TLS
-1.3 it is the content of RFC 9846 4.5.2, with its 64 spaces and context string, and not a hash of it.
+1.3 it is the content of RFC 9846 4.5.2, with its 64 spaces and context string, and not a hash of it. In TLS
+1.2, `tls12`, the code points are the same, and those of ECDSA say nothing of the curve. MD5 and SHA-1 sign
+nothing here in either version.
 
 ECDSA and RSA-PSS draw randomness of their own from the library, so that such a signature cannot be replayed;
 Ed25519, Ed448 and PKCS #1 v1.5 give the same signature each time.
@@ -10,7 +12,7 @@ Ed25519, Ed448 and PKCS #1 v1.5 give the same signature each time.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -25,6 +27,9 @@ RSA_MINIMUM_BITS = 2048
 #: A verification costs as the square of the size, and the peer chooses the size before it has proved
 #: anything: 8192 bits take 0.3 ms (0.9 with the worst exponent), and no public CA issues more than 4096.
 RSA_MAXIMUM_BITS = 8192
+
+#: The curves that keys for ECDSA are on.
+CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
 class Algorithm(ABC):
@@ -48,16 +53,19 @@ class Algorithm(ABC):
 class Ecdsa(Algorithm):
     """ECDSA (FIPS 186-5 6); the signature is a DER ECDSA-Sig-Value.
 
-    RFC 9846 4.3.3: in TLS 1.3 the scheme ties the hash to the curve. `curve` None takes any, as TLS 1.2 does.
+    RFC 9846 4.3.3: in TLS 1.3 the scheme ties the hash to the curve. `curve` None takes any of `CURVES`, as
+    TLS 1.2 does.
     """
 
-    def __init__(self, curve: type[ec.EllipticCurve], hash_algorithm: hashes.HashAlgorithm) -> None:
-        self.key_name = f"a key on {curve.name}"
-        self._curve = curve
+    def __init__(self, curve: type[ec.EllipticCurve] | None, hash_algorithm: hashes.HashAlgorithm) -> None:
+        self.key_name = "a key on one of NIST's curves" if curve is None else f"a key on {curve.name}"
+        self._curves = CURVES if curve is None else (curve,)
         self._ecdsa = ec.ECDSA(hash_algorithm)
 
     def fits(self, public_key: object) -> bool:
-        return isinstance(public_key, ec.EllipticCurvePublicKey) and isinstance(public_key.curve, self._curve)
+        return isinstance(public_key, ec.EllipticCurvePublicKey) and isinstance(
+            public_key.curve, self._curves
+        )
 
     def sign(self, private_key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
         return private_key.sign(data, self._ecdsa)
@@ -135,6 +143,8 @@ _S = SignatureScheme
 
 _PSS_RSAE = (_S.rsa_pss_rsae_sha256, _S.rsa_pss_rsae_sha384, _S.rsa_pss_rsae_sha512)
 _PSS_PSS = (_S.rsa_pss_pss_sha256, _S.rsa_pss_pss_sha384, _S.rsa_pss_pss_sha512)
+_PKCS1 = (_S.rsa_pkcs1_sha256, _S.rsa_pkcs1_sha384, _S.rsa_pkcs1_sha512)
+_NOT_BY_PSS_KEYS = (*_PSS_RSAE, *_PKCS1)
 _PSS = (RsaPss(hashes.SHA256()), RsaPss(hashes.SHA384()), RsaPss(hashes.SHA512()))
 
 # What CertificateVerify may be signed with in TLS 1.3.
@@ -162,31 +172,52 @@ CERTIFICATE_VERIFY_SCHEMES: frozenset[int] = frozenset(_TLS13)
 #: All schemes that `verify` knows.
 SCHEMES: tuple[SignatureScheme, ...] = (*_TLS13, *_CERTIFICATES_ONLY)
 
+# What ServerKeyExchange and CertificateVerify may be signed with in TLS 1.2, where PKCS #1 v1.5 may as well,
+# and where RFC 9846 4.3.3: "the old semantics did not constrain the signing curve". What RFC 5246 7.4.1.4.1
+# has besides is not here, and no configuration can ask for it: of SHA-1 and MD5 an attacker can have
+# collisions, and with them a handshake's signature (SLOTH). RFC 9846 4.3.3: "MD5 [SLOTH], SHA-224, and DSA
+# MUST NOT be used."
+_TLS12: dict[SignatureScheme, Algorithm] = {
+    _S.ecdsa_secp256r1_sha256: Ecdsa(None, hashes.SHA256()),
+    _S.ecdsa_secp384r1_sha384: Ecdsa(None, hashes.SHA384()),
+    _S.ecdsa_secp521r1_sha512: Ecdsa(None, hashes.SHA512()),
+    _S.ed25519: _TLS13[_S.ed25519],
+    _S.ed448: _TLS13[_S.ed448],
+    **dict(zip(_PSS_RSAE, _PSS, strict=True)),
+    **dict(zip(_PSS_PSS, _PSS, strict=True)),
+    **_CERTIFICATES_ONLY,
+}
+
+#: The schemes that may sign a handshake of TLS 1.2.
+TLS12_SCHEMES: frozenset[int] = frozenset(_TLS12)
+
 _ALGORITHMS: dict[int, Algorithm] = dict((*_TLS13.items(), *_CERTIFICATES_ONLY.items()))
+_ALGORITHMS12: dict[int, Algorithm] = dict(_TLS12.items())
 
 
-def sign(private_key: Any, scheme: int, data: bytes) -> bytes:
+def sign(private_key: Any, scheme: int, data: bytes, *, tls12: bool = False) -> bytes:
     """The signature of `data` by `scheme`, in the form that CertificateVerify carries.
 
-    Raises Misuse(SIGNING_FAILED) if the key is not one for the scheme, or cannot hold its padding.
+    `tls12`: by what the scheme means in TLS 1.2. Raises Misuse(SIGNING_FAILED) if the key is not one for the
+    scheme, or cannot hold its padding.
     """
-    algorithm = _ALGORITHMS.get(scheme)
+    algorithm = (_ALGORITHMS12 if tls12 else _ALGORITHMS).get(scheme)
     if algorithm is None or not algorithm.fits(private_key.public_key()):
         kind = type(private_key).__name__
         raise Misuse(Reason.SIGNING_FAILED, f"a {kind} cannot sign with {name_of(scheme, SignatureScheme)}")
     return algorithm.sign(private_key, data)
 
 
-def verify(public_key: Any, scheme: int, signature: bytes, data: bytes) -> None:
+def verify(public_key: Any, scheme: int, signature: bytes, data: bytes, *, tls12: bool = False) -> None:
     """Returns if `signature` is one of `data` by `public_key` and `scheme`; raises otherwise.
 
     PeerMisbehaved(BAD_SIGNATURE) if it is not; PeerMisbehaved(ILLEGAL_PARAMETER) if the scheme is not one
     for the key; CertificateRejected(WEAK_KEY) for an RSA key below `RSA_MINIMUM_BITS`,
     (UNSUPPORTED_CERTIFICATE) for one above `RSA_MAXIMUM_BITS`. The library does not tell id-RSASSA-PSS keys
     from rsaEncryption: whether rsae or pss schemes may be used follows from the certificate, by
-    `schemes_for`.
+    `schemes_for`. `tls12`: by what the scheme means in TLS 1.2.
     """
-    algorithm = _ALGORITHMS.get(scheme)
+    algorithm = (_ALGORITHMS12 if tls12 else _ALGORITHMS).get(scheme)
     # RFC 9846 4.5.2: "the signature algorithm MUST be compatible with the key in the sender's end-entity
     # certificate."
     if algorithm is None or not algorithm.fits(public_key):
@@ -219,11 +250,11 @@ def check_rsa_size(public_key: rsa.RSAPublicKey) -> None:
 
 
 def key_oid_allows(scheme: SignatureScheme, *, rsa_pss_oid: bool) -> bool:
-    """RFC 9846 4.3.3: id-RSASSA-PSS keys sign with the pss schemes, rsaEncryption keys with the rsae ones.
+    """RFC 9846 4.3.3: id-RSASSA-PSS keys sign with the pss schemes, rsaEncryption keys with all the others.
 
     The library does not tell the two apart: `rsa_pss_oid` comes from the certificate.
     """
-    return scheme not in (_PSS_RSAE if rsa_pss_oid else _PSS_PSS)
+    return scheme not in (_NOT_BY_PSS_KEYS if rsa_pss_oid else _PSS_PSS)
 
 
 def schemes_for(public_key: object, *, rsa_pss_oid: bool = False) -> tuple[SignatureScheme, ...]:
@@ -233,5 +264,45 @@ def schemes_for(public_key: object, *, rsa_pss_oid: bool = False) -> tuple[Signa
     rsae ones. A small RSA key lacks the schemes whose hash and salt do not fit its modulus. Empty for a key
     that TLS 1.3 has no use for.
     """
-    other = _PSS_RSAE if rsa_pss_oid else _PSS_PSS
-    return tuple(s for s, algorithm in _TLS13.items() if s not in other and algorithm.fits(public_key))
+    return _fitting(_TLS13, public_key, rsa_pss_oid=rsa_pss_oid)
+
+
+def schemes12_for(public_key: object, *, rsa_pss_oid: bool = False) -> tuple[SignatureScheme, ...]:
+    """The schemes by which `public_key`'s owner can sign a handshake of TLS 1.2, best first.
+
+    PSS comes before PKCS #1 v1.5, and for ECDSA the hash that goes with the curve before the others.
+    `rsa_pss_oid` and what is left out: as `schemes_for`.
+    """
+    fitting = _fitting(_TLS12, public_key, rsa_pss_oid=rsa_pss_oid)
+    # Stable: what TLS 1.3 would sign with leads, the rest keeps its order.
+    return tuple(sorted(fitting, key=lambda s: s not in _TLS13 or not _TLS13[s].fits(public_key)))
+
+
+def _fitting(
+    algorithms: dict[SignatureScheme, Algorithm], public_key: object, *, rsa_pss_oid: bool
+) -> tuple[SignatureScheme, ...]:
+    return tuple(
+        scheme
+        for scheme, algorithm in algorithms.items()
+        if key_oid_allows(scheme, rsa_pss_oid=rsa_pss_oid) and algorithm.fits(public_key)
+    )
+
+
+_EDWARDS = (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)
+
+
+def key_kind(public_key: object) -> Literal["RSA", "ECDSA", ""]:
+    """What suites of TLS 1.2 call the kind of key; "" for one that they have no name for, such as ML-DSA.
+
+    RFC 8422 2.1: where a suite says ECDSA, the certificate has "an ECDSA- or EdDSA-capable public key".
+    """
+    if isinstance(public_key, rsa.RSAPublicKey):
+        return "RSA"
+    return "ECDSA" if isinstance(public_key, (ec.EllipticCurvePublicKey, *_EDWARDS)) else ""
+
+
+def authentication_of(scheme: SignatureScheme) -> Literal["RSA", "ECDSA", ""]:
+    """What suites of TLS 1.2 call those who sign by `scheme`; "" for a scheme that TLS 1.2 does not have."""
+    if scheme not in _TLS12:
+        return ""
+    return "RSA" if isinstance(_TLS12[scheme], RsaPss | RsaPkcs1) else "ECDSA"

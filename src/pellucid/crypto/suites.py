@@ -25,16 +25,16 @@ ByteString = bytes | bytearray | memoryview
 
 # RFC 9846 5.5: "up to 2^24.5 full-size records (about 24 million) may be encrypted under a given set of
 # keys". We stop at the power of two below it.
-_GCM_RECORD_LIMIT = 2**24
+GCM_RECORD_LIMIT = 2**24
 
 # RFC 9846 gives no number for CCM; RFC 9147 does (4.5.3). After q records of l blocks an attacker tells the
 # cipher from a random one with an advantage of up to (2 * l * q)^2 / 2^128. With full records (2^10 blocks)
 # and an advantage of at most 2^-60, q is 2^23. The tag's length plays no part in it: CCM_8 has the same.
-_CCM_RECORD_LIMIT = 2**23
+CCM_RECORD_LIMIT = 2**23
 
 # RFC 9846 5.5: "For ChaCha20/Poly1305, the record sequence number would wrap before the safety limit is
 # reached." RFC 9846 5.3 forbids that wrap, so this is where it ends.
-_CHACHA20_RECORD_LIMIT = 2**64 - 1
+CHACHA20_RECORD_LIMIT = 2**64 - 1
 
 
 class Aead(Protocol):
@@ -83,11 +83,13 @@ class Suite:
         return self.code.name
 
 
-def _aes_ccm(key: bytes) -> Aead:
+def aes_ccm(key: bytes) -> Aead:
+    """AES-CCM with its whole tag."""
     return AESCCM(key, 16)
 
 
-def _aes_ccm_8(key: bytes) -> Aead:
+def aes_ccm_8(key: bytes) -> Aead:
+    """AES-CCM with a tag of 8 bytes."""
     return AESCCM(key, 8)
 
 
@@ -108,22 +110,22 @@ def _suite(
 SUITES: Mapping[int, Suite] = MappingProxyType(
     dict(
         [
-            _suite(CipherSuite.TLS_AES_128_GCM_SHA256, "sha256", 16, AESGCM, _GCM_RECORD_LIMIT),
-            _suite(CipherSuite.TLS_AES_256_GCM_SHA384, "sha384", 32, AESGCM, _GCM_RECORD_LIMIT),
+            _suite(CipherSuite.TLS_AES_128_GCM_SHA256, "sha256", 16, AESGCM, GCM_RECORD_LIMIT),
+            _suite(CipherSuite.TLS_AES_256_GCM_SHA384, "sha384", 32, AESGCM, GCM_RECORD_LIMIT),
             _suite(
                 CipherSuite.TLS_CHACHA20_POLY1305_SHA256,
                 "sha256",
                 32,
                 ChaCha20Poly1305,
-                _CHACHA20_RECORD_LIMIT,
+                CHACHA20_RECORD_LIMIT,
             ),
-            _suite(CipherSuite.TLS_AES_128_CCM_SHA256, "sha256", 16, _aes_ccm, _CCM_RECORD_LIMIT),
+            _suite(CipherSuite.TLS_AES_128_CCM_SHA256, "sha256", 16, aes_ccm, CCM_RECORD_LIMIT),
             _suite(
                 CipherSuite.TLS_AES_128_CCM_8_SHA256,
                 "sha256",
                 16,
-                _aes_ccm_8,
-                _CCM_RECORD_LIMIT,
+                aes_ccm_8,
+                CCM_RECORD_LIMIT,
                 tag_length=8,
             ),
         ]

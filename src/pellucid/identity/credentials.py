@@ -1,8 +1,8 @@
 """Who we are: a certificate chain and the private key that goes with it."""
 
 import os
-from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -11,14 +11,24 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa,
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
-from pellucid.codes import SignatureScheme
+from pellucid.codes import NamedGroup, SignatureScheme
 from pellucid.crypto import signatures
+from pellucid.crypto.rsa import decrypt_premaster
 from pellucid.errors import CertificateRejected, Misuse, Reason
 from pellucid.identity.chain_schemes import chain_schemes
 from pellucid.identity.der import UNDECODABLE, CertificateFields, certificate_fields, pss_hash
 from pellucid.identity.names import NamePatterns, parse_server_name
 from pellucid.identity.pem import Block, blocks, parse_certificate, parse_certificates
-from pellucid.identity.rules import Seen, check_leaf_usage, look_at, patterns_in, subject_text
+from pellucid.identity.rules import (
+    Purpose,
+    Seen,
+    check_leaf_usage,
+    look_at,
+    may_encipher_keys,
+    may_sign,
+    patterns_in,
+    subject_text,
+)
 
 PrivateKey: TypeAlias = (
     rsa.RSAPrivateKey
@@ -51,24 +61,40 @@ class Credential:
     """A certificate chain with its private key. Immutable; what a handshake needs is worked out once, here.
 
     Raises Misuse: ``key_does_not_match_certificate``, or ``bad_certificate_file`` for what cannot be
-    parsed, a missing part, a wrong password, or a key that cannot sign a TLS 1.3 handshake.
+    parsed, a missing part, a wrong password, or a key that no handshake has a use for.
     """
 
     __slots__ = (
         "_key",
         "_patterns",
+        "can_decrypt",
+        "can_sign",
         "chain",
         "chain_schemes",
+        "curve",
         "issuers",
+        "key_kind",
         "names",
         "schemes",
+        "schemes12",
         "subject",
     )
 
     #: The certificates in DER, leaf first, as they are sent.
     chain: tuple[bytes, ...]
-    #: What the key can sign a CertificateVerify with, preferred first.
+    #: What the key can sign a CertificateVerify of TLS 1.3 with, preferred first.
     schemes: tuple[SignatureScheme, ...]
+    #: What it can sign a handshake of TLS 1.2 with, preferred first.
+    schemes12: tuple[SignatureScheme, ...]
+    #: Whether it may sign at all, by the leaf's keyUsage; if not, both of these are empty.
+    can_sign: bool
+    #: Whether it can do the server's part of RSA key exchange (TLS 1.2): rsaEncryption, and allowed by
+    #: keyUsage.
+    can_decrypt: bool
+    #: What suites of TLS 1.2 call its kind; "" where they have no name for it.
+    key_kind: Literal["RSA", "ECDSA", ""]
+    #: The curve of an ECDSA key, which TLS 1.2 negotiates (RFC 8422 5.1); None for other keys.
+    curve: NamedGroup | None
     #: For each signature of the chain, the schemes any of which allows it.
     chain_schemes: tuple[frozenset[SignatureScheme], ...]
     #: The host names and addresses that the leaf is for.
@@ -96,9 +122,18 @@ class Credential:
         self.issuers = frozenset(field.issuer for field in fields)
         self.subject = subject_text(leaf)
         self.chain_schemes = chain_schemes(certificates)
-        self.schemes = _schemes(leaf, fields[0].subject_public_key_info)
-        if not self.schemes:
-            raise _bad(f'the key of "{self.subject}" fits no signature scheme of TLS 1.3')
+        public_key = leaf.public_key()
+        self.can_sign = may_sign(seen)
+        self.can_decrypt = _can_decrypt(leaf, seen)
+        self.key_kind = signatures.key_kind(public_key)
+        self.curve = _curve(public_key)
+        self.schemes = self.schemes12 = ()
+        if self.can_sign:
+            spki = fields[0].subject_public_key_info
+            self.schemes = _schemes(leaf, spki, signatures.schemes_for)
+            self.schemes12 = _schemes(leaf, spki, signatures.schemes12_for)
+            if not self.schemes:
+                raise _bad(f'the key of "{self.subject}" fits no signature scheme of TLS 1.3')
 
     @classmethod
     def from_objects(cls, certificates: Sequence[x509.Certificate], private_key: PrivateKey) -> "Credential":
@@ -148,18 +183,29 @@ class Credential:
         except Misuse:
             return False
 
-    def sign(self, scheme: SignatureScheme, data: bytes) -> bytes:
-        """The signature of ``data`` with one of ``schemes``. Misuse (``signing_failed``) for any other."""
-        if scheme not in self.schemes:
+    def sign(self, scheme: SignatureScheme, data: bytes, *, tls12: bool = False) -> bytes:
+        """The signature of ``data`` with one of ``schemes``, or with ``tls12`` one of ``schemes12``.
+
+        Misuse (``signing_failed``) for any other.
+        """
+        if scheme not in (self.schemes12 if tls12 else self.schemes):
             detail = f'the key of "{self.subject}" does not sign with {scheme}'
             raise Misuse(Reason.SIGNING_FAILED, detail)
-        return signatures.sign(self._key, scheme, data)
+        return signatures.sign(self._key, scheme, data, tls12=tls12)
+
+    def decrypt_premaster(self, ciphertext: bytes, client_version: int, random_premaster: bytes) -> bytes:
+        """The server's part of RSA key exchange: 48 bytes, be the ciphertext right or wrong.
+
+        See ``crypto.rsa.decrypt_premaster``. Misuse (``internal_error``) unless ``can_decrypt``.
+        """
+        if not (self.can_decrypt and isinstance(self._key, rsa.RSAPrivateKey)):
+            raise Misuse(Reason.INTERNAL_ERROR, f'the key of "{self.subject}" does not decrypt')
+        return decrypt_premaster(self._key, ciphertext, client_version, random_premaster)
 
     def __repr__(self) -> str:
         count = len(self.chain)
-        return (
-            f"Credential({self.subject!r}, {count} certificate{'s' if count > 1 else ''}, {self.schemes[0]})"
-        )
+        use = self.schemes[0] if self.schemes else "RSA key exchange only"
+        return f"Credential({self.subject!r}, {count} certificate{'s' if count > 1 else ''}, {use})"
 
 
 def _bad(detail: str) -> Misuse:
@@ -253,17 +299,40 @@ def _kind(key: object) -> str:
 def _look_at_leaf(leaf: x509.Certificate) -> Seen:
     try:
         seen = look_at(leaf, 0)
-        check_leaf_usage(seen)
+        check_leaf_usage(seen, Purpose.KEY_EXCHANGE if _can_decrypt(leaf, seen) else Purpose.SERVER)
     except CertificateRejected as error:
         raise _bad(error.detail) from error
     return seen
 
 
-def _schemes(leaf: x509.Certificate, subject_public_key_info: bytes) -> tuple[SignatureScheme, ...]:
+def _can_decrypt(leaf: x509.Certificate, seen: Seen) -> bool:
+    """RFC 5246 7.4.2, and RFC 8017 A.2.3: an id-RSASSA-PSS key is for signatures alone."""
+    rsa_encryption = leaf.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5
+    return rsa_encryption and may_encipher_keys(seen)
+
+
+_CURVES = {
+    "secp256r1": NamedGroup.secp256r1,
+    "secp384r1": NamedGroup.secp384r1,
+    "secp521r1": NamedGroup.secp521r1,
+}
+
+
+def _curve(public_key: object) -> NamedGroup | None:
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
+        return _CURVES.get(public_key.curve.name)
+    return None
+
+
+def _schemes(
+    leaf: x509.Certificate,
+    subject_public_key_info: bytes,
+    schemes_for: Callable[..., tuple[SignatureScheme, ...]],
+) -> tuple[SignatureScheme, ...]:
     """RFC 9846 4.3.3: rsaEncryption keys sign rsa_pss_rsae_*, id-RSASSA-PSS keys rsa_pss_pss_*, and by no
     other hash than the one in the key's parameters.
     """
     rsa_pss_oid = leaf.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
-    schemes = signatures.schemes_for(leaf.public_key(), rsa_pss_oid=rsa_pss_oid)
+    schemes = schemes_for(leaf.public_key(), rsa_pss_oid=rsa_pss_oid)
     bound = pss_hash(subject_public_key_info) if rsa_pss_oid else None
     return schemes if bound is None else tuple(scheme for scheme in schemes if _PSS_HASHES[scheme] == bound)

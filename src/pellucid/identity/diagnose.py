@@ -154,7 +154,7 @@ def _check_rules(case: Case, walk: _Walk) -> None:
         rules.check_version(one)
     for issuer in issuers:
         rules.check_may_issue(issuer, issuer.position - 1)
-    rules.check_leaf_usage(leaf)
+    rules.check_leaf_usage(leaf, case.purpose)
     for one in seen:
         rules.check_purpose(one, case.purpose)
     if case.name is not None:

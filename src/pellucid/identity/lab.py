@@ -40,6 +40,11 @@ _HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
     "secp384r1": hashes.SHA384(),
     "secp521r1": hashes.SHA512(),
 }
+_ECDSA = {
+    SignatureScheme.ecdsa_secp256r1_sha256: _HASHES["secp256r1"],
+    SignatureScheme.ecdsa_secp384r1_sha384: _HASHES["secp384r1"],
+    SignatureScheme.ecdsa_secp521r1_sha512: _HASHES["secp521r1"],
+}
 
 
 class _RepeatableCredential(Credential):
@@ -47,11 +52,11 @@ class _RepeatableCredential(Credential):
 
     __slots__ = ()
 
-    def sign(self, scheme: SignatureScheme, data: bytes) -> bytes:
-        if isinstance(self._key, ec.EllipticCurvePrivateKey) and scheme in self.schemes:
-            ecdsa = ec.ECDSA(_HASHES[self._key.curve.name], deterministic_signing=True)
-            return self._key.sign(data, ecdsa)
-        return super().sign(scheme, data)
+    def sign(self, scheme: SignatureScheme, data: bytes, *, tls12: bool = False) -> bytes:
+        allowed = self.schemes12 if tls12 else self.schemes
+        if isinstance(self._key, ec.EllipticCurvePrivateKey) and scheme in allowed:
+            return self._key.sign(data, ec.ECDSA(_ECDSA[scheme], deterministic_signing=True))
+        return super().sign(scheme, data, tls12=tls12)
 
 
 @dataclass(frozen=True, repr=False)

@@ -54,9 +54,7 @@ def strict_path(
     return search.extend((leaf,), outside=False) if search.admits_leaf(leaf, name) else None
 
 
-def check_trusted_leaf(
-    leaf: x509.Certificate, purpose: Purpose, name: ServerName | None, now: float
-) -> None:
+def check_trusted_leaf(leaf: x509.Certificate, purpose: Purpose, name: ServerName | None, now: float) -> None:
     """A leaf that is itself one of the trusted certificates: raises CertificateRejected for what it lacks.
 
     Somebody who trusts a self-signed certificate means this very one, so its signature says nothing, and it
@@ -66,7 +64,7 @@ def check_trusted_leaf(
     rules.check_version(seen)
     rules.check_dates(leaf, 0, now)
     rules.check_critical_extensions(seen)
-    rules.check_leaf_usage(seen)
+    rules.check_leaf_usage(seen, purpose)
     rules.check_purpose(seen, purpose)
     if name is not None:
         rules.check_name(seen, name)
@@ -106,7 +104,7 @@ class _Search:
             seen = rules.look_at(leaf, 0)
             self._check_any(seen)
             rules.check_is_leaf(seen)
-            rules.check_leaf_usage(seen)
+            rules.check_leaf_usage(seen, self._purpose)
             if name is not None:
                 rules.check_name(seen, name)
         except CertificateRejected:

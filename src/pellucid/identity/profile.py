@@ -14,18 +14,23 @@ from pellucid.identity.rules import Purpose
 MAX_INTERMEDIATES = 8
 
 
-def _key_usage(_policy: Policy, _leaf: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+# Setting a validator replaces pyca's own, which asks that a leaf have no keyCertSign.
+def _signing(_policy: Policy, _leaf: x509.Certificate, usage: x509.KeyUsage | None) -> None:
     # RFC 9846 4.5.1.2: "the digitalSignature bit MUST be set if the Key Usage extension is present".
-    # Setting a validator replaces pyca's own, which asks that a leaf have no keyCertSign.
     if usage is not None and (usage.key_cert_sign or not usage.digital_signature):
         raise ValueError("the leaf's keyUsage must have digitalSignature and must not have keyCertSign")
 
 
+def _key_enciphering(_policy: Policy, _leaf: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+    # RFC 5246 7.4.2: "the keyEncipherment bit MUST be set if the key usage extension is present".
+    if usage is not None and (usage.key_cert_sign or not usage.key_encipherment):
+        raise ValueError("the leaf's keyUsage must have keyEncipherment and must not have keyCertSign")
+
+
 def policy_for(store: Store, purpose: Purpose) -> PolicyBuilder:
     """Everything of a verifier but time and name, ready to be finished once a connection."""
-    leaf = ExtensionPolicy.webpki_defaults_ee().may_be_present(
-        x509.KeyUsage, Criticality.AGNOSTIC, _key_usage
-    )
+    usage = _key_enciphering if purpose is Purpose.KEY_EXCHANGE else _signing
+    leaf = ExtensionPolicy.webpki_defaults_ee().may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, usage)
     if purpose is Purpose.CLIENT:
         # Nobody compares a client's names here; private PKIs issue client certificates that have only a
         # subject.

@@ -19,7 +19,7 @@ from cryptography.x509.oid import (
     SignatureAlgorithmOID,
 )
 
-from pellucid.crypto.signatures import RSA_MAXIMUM_BITS, check_rsa_size
+from pellucid.crypto.signatures import CURVES, RSA_MAXIMUM_BITS, check_rsa_size
 from pellucid.errors import CertificateRejected, Reason
 from pellucid.identity.der import UNDECODABLE
 from pellucid.identity.names import NamePatterns, ServerName, patterns_of
@@ -36,8 +36,6 @@ PublicKey: TypeAlias = (
     | mldsa.MLDSA65PublicKey
     | mldsa.MLDSA87PublicKey
 )
-
-CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 #: Keys that pyca's verifier refuses in a CA: chains through them are ``path.py``'s.
 _OUTSIDE_PYCA = (
@@ -91,12 +89,14 @@ class Purpose(Enum):
     """What a leaf is presented for."""
 
     SERVER = "server"
+    #: A server's whose key does not sign but is encrypted to: RSA key exchange of TLS 1.2.
+    KEY_EXCHANGE = "key exchange"
     CLIENT = "client"
 
     @property
     def oid(self) -> x509.ObjectIdentifier:
         """The extended key usage (RFC 5280 4.2.1.12) that stands for it."""
-        return ExtendedKeyUsageOID.SERVER_AUTH if self is Purpose.SERVER else ExtendedKeyUsageOID.CLIENT_AUTH
+        return ExtendedKeyUsageOID.CLIENT_AUTH if self is Purpose.CLIENT else ExtendedKeyUsageOID.SERVER_AUTH
 
 
 class Seen(NamedTuple):
@@ -291,12 +291,34 @@ def check_strict_ca(seen: Seen) -> None:
         seen.refuse_strictly("is a CA's, and has no keyUsage")
 
 
-def check_leaf_usage(seen: Seen) -> None:
-    """The leaf's keyUsage must allow signing, where it says anything."""
+def may_sign(seen: Seen) -> bool:
+    """Whether keyUsage, where there is one, has digitalSignature."""
     usage = seen.find(x509.KeyUsage)
+    return usage is None or usage.value.digital_signature
+
+
+def may_encipher_keys(seen: Seen) -> bool:
+    """Whether keyUsage, where there is one, has keyEncipherment."""
+    usage = seen.find(x509.KeyUsage)
+    return usage is None or usage.value.key_encipherment
+
+
+def check_leaf_usage(seen: Seen, purpose: Purpose) -> None:
+    """The leaf's keyUsage must allow what its key is to do, where it says anything."""
+    if purpose is Purpose.KEY_EXCHANGE:
+        # RFC 5246 7.4.2: "the keyEncipherment bit MUST be set if the key usage extension is present"
+        if not may_encipher_keys(seen):
+            seen.refuse(Reason.WRONG_PURPOSE, "may not be encrypted to: its keyUsage lacks keyEncipherment")
     # RFC 9846 4.5.1.2: "the digitalSignature bit MUST be set if the Key Usage extension is present"
-    if usage is not None and not usage.value.digital_signature:
+    elif not may_sign(seen):
         seen.refuse(Reason.WRONG_PURPOSE, "may not sign: its keyUsage lacks digitalSignature")
+
+
+def check_encryption_key(certificate: x509.Certificate, position: int) -> None:
+    """The key must be one that a premaster secret can be encrypted to: RSA, and not for signatures alone."""
+    if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5:
+        fault = "has no key of the kind rsaEncryption, and the server chose to have a secret encrypted to it"
+        refuse(certificate, position, Reason.UNSUPPORTED_CERTIFICATE, fault)
 
 
 def check_purpose(seen: Seen, purpose: Purpose) -> None:

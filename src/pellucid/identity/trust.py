@@ -41,8 +41,7 @@ class _Roots(NamedTuple):
     skipped: int
     by_subject: dict[bytes, tuple[x509.Certificate, ...]]
     subjects: tuple[bytes, ...]
-    server_policy: PolicyBuilder | None
-    client_policy: PolicyBuilder | None
+    policies: dict[Purpose, PolicyBuilder]
     outside_pyca: bool
 
 
@@ -147,8 +146,7 @@ class TrustStore:
 
     def policy(self, purpose: Purpose) -> PolicyBuilder | None:
         """pyca's verifier over these roots, but for time and name; None where the store is empty."""
-        roots = self._ready()
-        return roots.server_policy if purpose is Purpose.SERVER else roots.client_policy
+        return self._ready().policies.get(purpose)
 
     def __contains__(self, certificate: x509.Certificate) -> bool:
         return certificate in self._ready().certificates
@@ -184,8 +182,7 @@ def _arrange(certificates: Iterable[x509.Certificate], skipped: int) -> _Roots:
         skipped,
         {subject: tuple(group) for subject, group in by_subject.items()},
         tuple(by_subject),
-        policy_for(store, Purpose.SERVER) if store else None,
-        policy_for(store, Purpose.CLIENT) if store else None,
+        {purpose: policy_for(store, purpose) for purpose in Purpose} if store else {},
         any(certificate.public_key_algorithm_oid in OUTSIDE_PYCA_OIDS for certificate in unique),
     )
 

@@ -55,6 +55,16 @@ class VerifiedIdentity:
             return ()
         return () if patterns is None else patterns.names
 
+    @cached_property
+    def digital_signature(self) -> bool:
+        """Whether the leaf's key may sign, by its keyUsage."""
+        return rules.may_sign(rules.look_at(self.chain[0], 0))
+
+    @cached_property
+    def key_encipherment(self) -> bool:
+        """Whether the leaf's key may be encrypted to, by its keyUsage."""
+        return rules.may_encipher_keys(rules.look_at(self.chain[0], 0))
+
     @property
     def rsa_pss_oid(self) -> bool:
         """Whether the leaf's key is id-RSASSA-PSS, which may sign rsa_pss_pss_* only (RFC 9846 4.3.3)."""
@@ -75,6 +85,7 @@ def verify_server(
     trust: TrustStore,
     now: float,
     *,
+    key_exchange: bool = False,
     max_chain_length: int = MAX_CHAIN_LENGTH,
 ) -> VerifiedIdentity:
     """Verifies a server's chain (DER, leaf first, as it was sent) for ``server_name`` at ``now`` (POSIX
@@ -82,14 +93,16 @@ def verify_server(
 
     The name is a host name or an IP address and is compared with subjectAltName alone. Raises
     CertificateRejected with the rule that failed, and Misuse (``bad_server_name``) without a name: a chain
-    for no name in particular proves only that somebody has a certificate.
+    for no name in particular proves only that somebody has a certificate. ``key_exchange``: the leaf's key is
+    not to sign, but to have a secret encrypted to it (RSA key exchange of TLS 1.2).
     """
     if server_name is None:
         raise Misuse(
             Reason.BAD_SERVER_NAME, "a server cannot be verified without the name that it should have"
         )
     name = server_name if isinstance(server_name, DnsName | IpAddress) else parse_server_name(server_name)
-    return _verify(_parse(chain, max_chain_length), Purpose.SERVER, name, trust, now)
+    purpose = Purpose.KEY_EXCHANGE if key_exchange else Purpose.SERVER
+    return _verify(_parse(chain, max_chain_length), purpose, name, trust, now)
 
 
 def verify_client(
@@ -130,6 +143,8 @@ def _verify(
         raise diagnose(Case(certificates, trust, purpose, name, now), refusal)
     # pyca looks at the keys of issuers only: the leaf's size and curve are checked here.
     public_key = rules.check_key(leaf, 0)
+    if purpose is Purpose.KEY_EXCHANGE:
+        rules.check_encryption_key(leaf, 0)
     return VerifiedIdentity(certificates, tuple(path), public_key)
 
 

@@ -1,4 +1,4 @@
-"""From shared secrets to keys: the transcript hash, the key schedule of RFC 9846 7, and the key log."""
+"""From shared secrets to keys: the transcript hash, the key schedules of TLS 1.3 and 1.2, and the key log."""
 
 from pellucid.keys.key_log import KEY_LOG_LABELS, KeyLog, key_log_line
 from pellucid.keys.key_schedule import (
@@ -12,9 +12,20 @@ from pellucid.keys.key_schedule import (
     resumption_psk,
     traffic_keys,
 )
+from pellucid.keys.key_schedule12 import (
+    CipherKeys,
+    KeyBlock,
+    export_keying_material12,
+    extended_master_secret,
+    finished_verify_data12,
+    key_block,
+    master_secret,
+)
 from pellucid.keys.transcript import Transcript
 
 __all__ = [
+    "CipherKeys",
+    "KeyBlock",
     "KEY_LOG_LABELS",
     "KeyLog",
     "KeySchedule",
@@ -22,9 +33,14 @@ __all__ = [
     "Transcript",
     "derive_secret",
     "export_keying_material",
+    "export_keying_material12",
+    "extended_master_secret",
     "finished_verify_data",
+    "finished_verify_data12",
     "hkdf_expand_label",
+    "key_block",
     "key_log_line",
+    "master_secret",
     "next_traffic_secret",
     "resumption_psk",
     "traffic_keys",

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-#: RFC 9850's label for each secret of RFC 9846 7.1 that is logged.
+#: RFC 9850's label for each secret that is logged: those of RFC 9846 7.1, and TLS 1.2's one.
 KEY_LOG_LABELS = {
+    "master_secret": "CLIENT_RANDOM",
     "client_early_traffic_secret": "CLIENT_EARLY_TRAFFIC_SECRET",
     "early_exporter_secret": "EARLY_EXPORTER_SECRET",
     "client_handshake_traffic_secret": "CLIENT_HANDSHAKE_TRAFFIC_SECRET",

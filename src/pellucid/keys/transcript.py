@@ -11,29 +11,35 @@ class Transcript:
     """What both sides have said so far, in one hash. Messages go in as they were sent, with their headers.
 
     Which hash it is follows from the cipher suite, which a client learns from the ServerHello: until `start`
-    the messages are kept as they are.
+    the messages are kept as they are. In TLS 1.2 they may be kept longer, for a CertificateVerify.
     """
 
-    __slots__ = ("_buffer", "_hash", "hash_name")
+    __slots__ = ("_buffer", "_hash", "_keep", "hash_name")
 
     def __init__(self) -> None:
         self.hash_name: str | None = None
         self._hash: Hash | None = None
         self._buffer = b""
+        self._keep = True
 
     def __repr__(self) -> str:
-        state = f"{len(self._buffer)} bytes kept" if self._hash is None else f"running {self.hash_name}"
+        state = f"running {self.hash_name}" if self._hash is not None else ""
+        if self._keep:
+            state += f"{', ' if state else ''}{len(self._buffer)} bytes kept"
         return f"<Transcript, {state}>"
 
     def add(self, raw: bytes) -> None:
         """Appends one handshake message, with its 4-byte header."""
-        if self._hash is None:
-            self._buffer += raw
-        else:
+        if self._hash is not None:
             self._hash.update(raw)
+        if self._keep:
+            self._buffer += raw
 
-    def start(self, hash_name: str) -> None:
-        """Starts to hash, beginning with what was kept. Once started, the same hash again changes nothing."""
+    def start(self, hash_name: str, *, keep: bool = False) -> None:
+        """Starts to hash, beginning with what was kept. Once started, the same hash again changes nothing.
+
+        With `keep`, the messages stay readable as `messages` until `forget_messages`.
+        """
         if self._hash is not None:
             if hash_name != self.hash_name:
                 raise Misuse(Reason.INTERNAL_ERROR, f"the transcript is of {self.hash_name}, not {hash_name}")
@@ -41,6 +47,25 @@ class Transcript:
         self.hash_name = hash_name
         self._hash = new_hash(hash_name)
         self._hash.update(self._buffer)
+        if not keep:
+            self.forget_messages()
+
+    @property
+    def messages(self) -> bytes:
+        """All messages so far, as they are: what a CertificateVerify of TLS 1.2 signs.
+
+        RFC 5246 7.4.8: "all of the handshake messages sent or received, starting at client hello and up to,
+        but not including, this message". Its hash is the signature's own, which need not be the suite's, so
+        that `digest` does not serve. Raises Misuse(INTERNAL_ERROR) when they were forgotten.
+        """
+        if not self._keep:
+            raise Misuse(Reason.INTERNAL_ERROR, "the transcript's messages were not kept")
+        return self._buffer
+
+    def forget_messages(self) -> None:
+        """From here on there is only the hash: no CertificateVerify is to come."""
+        self._running()
+        self._keep = False
         self._buffer = b""
 
     def digest(self) -> bytes:
@@ -67,6 +92,7 @@ class Transcript:
         ClientHello that it answers with a HelloRetryRequest, and keep its hash in the cookie.
         """
         digest = self._running().digest()
+        self.forget_messages()
         self._hash = new_hash(self.hash_name or "")
         self._hash.update(bytes((HandshakeType.message_hash, 0, 0, len(digest))) + digest)
 
@@ -75,6 +101,7 @@ class Transcript:
         other = Transcript()
         other.hash_name = self.hash_name
         other._buffer = self._buffer
+        other._keep = self._keep
         other._hash = None if self._hash is None else self._hash.copy()
         return other
 
