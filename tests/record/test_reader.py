@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pellucid.codes import ContentType
 from pellucid.crypto.suites import SUITES, Suite
-from pellucid.errors import Misuse, PeerMisbehaved, Reason
+from pellucid.errors import Misuse, PeerIncompatible, PeerMisbehaved, Reason, TLSError
 from pellucid.keys.key_schedule import TrafficKeys
 from pellucid.record import Opener, Record, RecordReader, Sealer
 from pellucid.trace import RecordEvent, Trace
@@ -144,7 +144,8 @@ class TestNotTLS:
             (b"SSH-2.0-OpenSSH_9.6\r\n", "SSH banner"),
             (b"220 mail.example ESMTP\r\n", "STARTTLS"),
             (b"* OK IMAP4rev1\r\n", "IMAP"),
-            (b"\x80\x2e\x01\x03\x01\x00\x15\x00\x00", "SSL 2.0"),
+            (b"\x80\x2e\x01\x05\x01\x00\x15\x00\x00", "80 2e 01 05 01"),
+            (b"\x80\x2e\x04\x00\x02\x00\x15\x00\x00", "80 2e 04 00 02"),
             (b"\x00\x01\x02\x03\x04\x05", "00 01 02 03 04 05"),
             (b"\x19\x03\x03\x00\x05hello", "19 03 03"),
         ],
@@ -177,6 +178,34 @@ class TestNotTLS:
         with pytest.raises(PeerMisbehaved) as caught:
             reader.next()
         assert "\x1b" not in caught.value.detail
+
+    @pytest.mark.parametrize(
+        "version,name",
+        [
+            (b"\x00\x02", "SSL 2.0 itself"),
+            (b"\x03\x00", "SSLv3"),
+            (b"\x03\x01", "TLSv1"),
+            (b"\x03\x02", "TLSv1.1"),
+            (b"\x03\x03", "TLSv1.2"),
+            (b"\x03\x09", "unknown (0x0309)"),
+        ],
+    )
+    @pytest.mark.parametrize("end", [5, 48])
+    def test_a_hello_of_ssl_2_is_refused_by_its_name(self, version: bytes, name: str, end: int) -> None:
+        wire = b"\x80\x2e\x01" + version + b"\x00\x15\x00\x00\x00\x10" + bytes(37)
+        reader = RecordReader()
+        for byte in wire[:4]:
+            reader.feed(bytes([byte]))
+            assert reader.next() is None
+        reader.feed(wire[4:end])
+        with pytest.raises(PeerIncompatible) as caught:
+            reader.next()
+        assert caught.value.reason is Reason.NO_SHARED_VERSION
+        assert "SSL 2.0 CLIENT-HELLO" in caught.value.detail
+        assert name in caught.value.detail
+        for read in (RecordReader.next, RecordReader.next_data):
+            with pytest.raises(PeerIncompatible):
+                read(reader)
 
     def test_later_rubbish_is_a_fault_of_the_record_layer(self) -> None:
         reader = RecordReader()
@@ -541,7 +570,7 @@ def outcome(
             reader.feed(wire[start : start + step])
             while (record := reader.next()) is not None:
                 found.append((record.content_type, record.fragment, record.encrypted))
-    except PeerMisbehaved as error:
+    except TLSError as error:
         return found, error.reason
     return found, None
 

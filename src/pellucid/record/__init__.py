@@ -1,5 +1,6 @@
-"""The record layer (RFC 9846 section 5): framing, protection and joining handshake bytes."""
+"""The record layer (RFC 9846 5, RFC 5246 6): framing, protection and joining handshake bytes."""
 
+from pellucid.record.ciphers12 import opener12, sealer12
 from pellucid.record.joiner import HandshakeJoiner
 from pellucid.record.protection import Opener, RecordOpener, RecordSealer, Sealer
 from pellucid.record.reader import Record, RecordReader
@@ -14,4 +15,6 @@ __all__ = [
     "RecordSealer",
     "RecordWriter",
     "Sealer",
+    "opener12",
+    "sealer12",
 ]

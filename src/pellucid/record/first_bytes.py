@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 
-from pellucid.errors import PeerMisbehaved, Reason
+from pellucid.codes import ProtocolVersion, name_of
+from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
 
 # change_cipher_spec to heartbeat: every type that IANA's registry has had for TLS over TCP. The last two in a
 # first record are faults of TLS, not signs of another protocol.
 _TYPES = range(20, 25)
+
+# RFC 5246 E.2: where TLS 1.2 has 0x0303, "version" of an SSL 2.0 client is 0x0002.
+_SSL2 = 0x0002
 
 # Enough to recognise a banner or a status line; not enough to fill a log.
 _SHOWN = 48
@@ -32,18 +36,33 @@ _KNOWN_STARTS = (
 def require_tls(data: bytes, more: Iterable[bytes] = ()) -> None:
     """Raise `PeerMisbehaved` NOT_TLS where `data`, at least 5 bytes, does not start with a TLS record.
 
+    Or `PeerIncompatible` NO_SHARED_VERSION where that is because it starts with a hello in SSL 2.0's form.
     `more` is what followed, and is only shown.
     """
     # RFC 9846 5.1: legacy_record_version "MUST be ignored for all purposes", so the type alone decides.
     if data[0] in _TYPES:
         return
     seen = b"".join((data[:_SHOWN], *more))[:_SHOWN]
-    # SSL 2.0: two bytes of length with the high bit set, then CLIENT-HELLO (1). RFC 9846 E.5 forbids it.
-    if data[0] & 0x80 and data[2] == 1:
-        what = "an SSL 2.0 CLIENT-HELLO"
-    else:
-        what = next((name for start, name in _KNOWN_STARTS if seen.startswith(start)), "not a TLS record")
+    _refuse_ssl2(data)
+    what = next((name for start, name in _KNOWN_STARTS if seen.startswith(start)), "not a TLS record")
     raise PeerMisbehaved(Reason.NOT_TLS, f"the first bytes are {what}: {_printable(seen)}")
+
+
+def _refuse_ssl2(data: bytes) -> None:
+    """Refuse an SSL 2.0 CLIENT-HELLO, which clients of that time sent to servers of any version.
+
+    RFC 5246 E.2: two bytes of length with the high bit set, msg_type 1, and the highest version they had.
+    """
+    version = data[3] << 8 | data[4]
+    if not data[0] & 0x80 or data[2] != 1 or (version != _SSL2 and data[3] != 3):
+        return
+    # RFC 9846 E.5: "Implementations are NOT RECOMMENDED to accept an SSL version 2.0 compatible CLIENT-HELLO
+    # to negotiate older versions of TLS." It has no room for the extensions that make TLS 1.2 safe.
+    name = "SSL 2.0 itself" if version == _SSL2 else name_of(version, ProtocolVersion)
+    raise PeerIncompatible(
+        Reason.NO_SHARED_VERSION,
+        f"the first bytes are an SSL 2.0 CLIENT-HELLO, which is not accepted; it asks for {name} at most",
+    )
 
 
 def _printable(seen: bytes) -> str:

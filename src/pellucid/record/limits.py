@@ -8,6 +8,9 @@ MAX_FRAGMENT = 2**14
 # RFC 9846 5.2: "The length MUST NOT exceed 2^14 + 256 bytes."
 MAX_CIPHERTEXT = MAX_FRAGMENT + 256
 
+# RFC 5246 6.2.3, of TLS 1.2: "The length MUST NOT exceed 2^14 + 2048."
+MAX_CIPHERTEXT12 = MAX_FRAGMENT + 2048
+
 # How much is sealed or opened in one go: beyond it a fresh result costs more memory traffic than encryption.
 MAX_RUN = 2**16
 

@@ -38,7 +38,7 @@ class RecordSealer(Protocol):
 
     `sequence` is how many were made, `limit` how many may be before the key must change, `overhead` the
     most bytes that a record has beyond its content and padding, header included. Holding to `limit` is the
-    writer's part; it is below 2^64, where RFC 9846 5.3 forbids to go on.
+    writer's part; it is below 2^64, where RFC 9846 5.3 and RFC 5246 6.1 forbid to go on.
     """
 
     sequence: int
@@ -46,7 +46,10 @@ class RecordSealer(Protocol):
     overhead: int
 
     def seal(self, content_type: int, content: bytes, padding: int = 0) -> bytes:
-        """One complete record, header included. For content of up to a few KiB."""
+        """One complete record, header included. For content of up to a few KiB.
+
+        `padding` is how much longer it should be for it; a protection that cannot hide lengths leaves it out.
+        """
         ...
 
     def seal_run(self, workspace: Workspace, content_type: int, data: memoryview, size: int) -> int:
@@ -166,12 +169,12 @@ class Opener:
     def open(self, header: bytes, body: bytes | memoryview, max_fragment: int) -> tuple[int, bytes]:
         """The true content type and the content; see `RecordOpener.open`."""
         if len(body) < self._tag_length:
-            raise self._forged()
+            raise forged(self.sequence)
         try:
             nonce = (self._iv ^ self.sequence).to_bytes(self._iv_length, "big")
             inner = self._aead.decrypt(nonce, body, header)
         except InvalidTag:
-            raise self._forged() from None
+            raise forged(self.sequence) from None
         if len(inner) > max_fragment + 1:
             raise _too_long(len(inner), max_fragment)
         if not inner or not inner[-1]:
@@ -186,7 +189,7 @@ class Opener:
         header = data[start : start + HEADER_LENGTH]
         inner = size - HEADER_LENGTH - self._tag_length  # of the TLSInnerPlaintext
         if inner < 0:
-            raise self._forged()
+            raise forged(self.sequence)
         view = memoryview(data)
         iv, iv_length, decrypt_into = self._iv, self._iv_length, self._aead.decrypt_into
         sequence = self.sequence
@@ -216,20 +219,22 @@ class Opener:
         except (InvalidTag, PeerMisbehaved) as refused:
             # Behind a record that was opened it is not told now: the next call meets it as the first.
             if sequence == self.sequence:
-                raise (self._forged() if isinstance(refused, InvalidTag) else refused) from None
+                raise (forged(self.sequence) if isinstance(refused, InvalidTag) else refused) from None
         count, self.sequence = sequence - self.sequence, sequence
         return count, offset, other
 
-    def _forged(self) -> PeerMisbehaved:
-        # RFC 9846 5.2: "If the decryption fails, the receiver MUST terminate the connection with a
-        # "bad_record_mac" alert."
-        return PeerMisbehaved(
-            Reason.BAD_RECORD_MAC,
-            f"record {self.sequence} under this key does not authenticate: altered, lost or of another key",
-        )
-
     def __repr__(self) -> str:
         return f"<Opener, {self.sequence} records opened>"
+
+
+def forged(sequence: int) -> PeerMisbehaved:
+    """The refusal of a record that does not authenticate, whatever is wrong with it: one error, one text."""
+    # RFC 9846 5.2: "If the decryption fails, the receiver MUST terminate the connection with a
+    # "bad_record_mac" alert."
+    return PeerMisbehaved(
+        Reason.BAD_RECORD_MAC,
+        f"record {sequence} under this key does not authenticate: altered, lost or of another key",
+    )
 
 
 def _too_long(inner_length: int, max_fragment: int) -> PeerMisbehaved:

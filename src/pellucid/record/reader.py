@@ -1,11 +1,7 @@
-"""From bytes to records: framing, and the checks that RFC 9846 section 5 asks of a receiver.
+"""From bytes to records, and the checks that RFC 9846 5 and RFC 5246 6 ask of a receiver.
 
     feed(bytes)  ->  buffered  ->  next()       one record, whatever it carries
                                ->  next_data()  all application data that is there, up to 64 KiB
-
-What has arrived stays in the chunk it came in. A record that crosses into the next chunk is joined, it alone,
-and not before it is complete. So a byte is copied a few times at most however the network cuts the
-stream, and a stream of large chunks is hardly copied at all.
 
 The first fault is final: every later call raises it again, and nothing more is decrypted.
 """
@@ -16,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from pellucid.codes import ContentType, name_of
-from pellucid.errors import Misuse, PeerMisbehaved, Reason
+from pellucid.errors import Misuse, PeerMisbehaved, Reason, TLSError
 from pellucid.record.first_bytes import require_tls
+from pellucid.record.framing import Framing
 from pellucid.record.limits import HEADER_LENGTH, MAX_CIPHERTEXT, MAX_EMPTY_RECORDS, MAX_FRAGMENT, MAX_RUN
 from pellucid.record.protection import RecordOpener
 from pellucid.record.workspace import borrow, give_back
@@ -30,10 +27,6 @@ _CHANGE_CIPHER_SPEC = int(ContentType.change_cipher_spec)
 _ALERT = int(ContentType.alert)
 _HANDSHAKE = int(ContentType.handshake)
 _APPLICATION_DATA = int(ContentType.application_data)
-
-# Chunks that wait for the rest of their record are joined at this number, so that a record that trickles in
-# byte by byte does not occupy a Python object for each of them.
-_MOST_CHUNKS = 256
 
 # How nearly every protected record starts: RFC 9846 5.2 has both values fixed, but the version is not to be
 # looked at.
@@ -56,57 +49,38 @@ class Record:
     encrypted: bool
 
 
-class RecordReader:
+class RecordReader(Framing):
     """Cuts the incoming stream into records and opens those that are protected.
 
     `max_fragment` is the most content that a protected record may hold, in bytes; less than 2^14 where
-    we have asked for less (RFC 8449). It is for the connection to decide which records may come when:
-    the reader refuses what may never come, and hands up change_cipher_spec, protected or not being
-    told by `Record.encrypted` (a protected one is refused here).
+    we have asked for less (RFC 8449, RFC 6066 4). `plaintext_fragment` is that of an unprotected one, which
+    only RFC 6066 lets us ask for.
+
+    It is for the connection to decide which records may come when: the reader refuses what may never come.
+    In TLS 1.3 that leaves unprotected change_cipher_spec records among protected ones. In TLS 1.2 the type of
+    a protected record can be seen, so once there are keys, every record has to be one.
     """
 
-    __slots__ = ("_chunks", "_data", "_empty_records", "_failure", "_first", "_joined", "_opener",
-                 "_plaintext_alerts", "_size", "_skip", "_start", "_stashed", "_waiting",
-                 "max_fragment", "trace")  # fmt: skip
+    __slots__ = ("_empty_records", "_failure", "_first", "_opener", "_plaintext_alerts", "_skip", "_stashed",
+                 "max_fragment", "plaintext_fragment", "trace")  # fmt: skip
 
     def __init__(self, trace: TraceView | None = None) -> None:
+        super().__init__()
         self.trace = trace
         self.max_fragment = MAX_FRAGMENT
-        self._data = b""  # the chunk being read
-        self._start = 0  # where in it the next record starts
-        self._size = 0  # of that record with its header, once the header has been checked
-        self._chunks: list[bytes] = []  # what arrived after `_data`
-        self._joined = 0  # how much of the first of them was joined to `_data` already
-        self._waiting = 0  # bytes in `_chunks` that were not
+        self.plaintext_fragment = MAX_FRAGMENT
         self._opener: RecordOpener | None = None
         self._plaintext_alerts = False
         self._stashed: Record | None = None
         self._skip: int | None = None
         self._empty_records = 0
         self._first = True
-        self._failure: PeerMisbehaved | None = None
-
-    @property
-    def buffered(self) -> int:
-        """Bytes fed and not yet handed up. At the end of the stream, more than 0 is a record cut short."""
-        return len(self._data) - self._start + self._waiting
+        self._failure: TLSError | None = None
 
     @property
     def drained(self) -> bool:
         """Whether there is nothing to ask `next` for before more is fed."""
         return not self._data and self._stashed is None and self._failure is None
-
-    def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Take bytes from the network. `bytes` are kept, not copied."""
-        if not isinstance(data, bytes):
-            data = bytes(data)
-        if not self._data:
-            self._data = data
-        elif data:
-            self._chunks.append(data)
-            self._waiting += len(data)
-            if len(self._chunks) >= _MOST_CHUNKS:
-                self._chunks = [b"".join(self._chunks)]
 
     def install(self, opener: RecordOpener | None, *, plaintext_alerts: bool = False) -> None:
         """From the next record on, open with `opener` (None: records come unprotected).
@@ -135,7 +109,7 @@ class RecordReader:
         """The next record, or None before one is complete. Empty application data is handed up too.
 
         Raises `PeerMisbehaved`: NOT_TLS, UNEXPECTED_RECORD, RECORD_OVERFLOW, BAD_RECORD_MAC,
-        TOO_MANY_EMPTY_RECORDS, TOO_MUCH_EARLY_DATA.
+        TOO_MANY_EMPTY_RECORDS, TOO_MUCH_EARLY_DATA; `PeerIncompatible`: NO_SHARED_VERSION (SSL 2.0).
         """
         if self._failure is not None:
             raise self._failure
@@ -148,7 +122,7 @@ class RecordReader:
                 record = self._take(size)
                 if record is not None:
                     return record
-        except PeerMisbehaved as error:
+        except TLSError as error:
             self._failure = error
             raise
         return None
@@ -188,7 +162,7 @@ class RecordReader:
                 self._empty_records = 0
                 return content
             self._set_aside(content_type, content)
-        except PeerMisbehaved as error:
+        except TLSError as error:
             self._failure = error
             raise
         return None
@@ -207,69 +181,17 @@ class RecordReader:
             if not size or self._data[self._start] != _APPLICATION_DATA:
                 return None
             return self._run(opener, size, limit)
-        except PeerMisbehaved as error:
+        except TLSError as error:
             self._failure = error
             raise
 
-    # -- framing
-
-    def _frame(self) -> int:
-        """The size of the next record with its header, or 0 before all of it is here."""
-        have = len(self._data) - self._start
-        size = self._size
-        if not size:
-            if have < HEADER_LENGTH:
-                if have + self._waiting < HEADER_LENGTH:
-                    return 0
-                self._join(HEADER_LENGTH)
-                have = HEADER_LENGTH
-            size = self._size = self._check_header()
-        if have < size:
-            if have + self._waiting < size:
-                return 0
-            self._join(size)
-        return size
-
-    def _join(self, need: int) -> None:
-        """Make `_data` the next `need` bytes, from several chunks that hold them."""
-        pieces = [self._data[self._start :]]
-        missing = need - len(pieces[0])
-        self._waiting -= missing
-        chunks = self._chunks
-        used = 0
-        joined = self._joined
-        while missing:
-            piece = chunks[used][joined : joined + missing]
-            pieces.append(piece)
-            missing -= len(piece)
-            joined += len(piece)
-            if joined == len(chunks[used]):
-                used += 1
-                joined = 0
-        del chunks[:used]
-        self._joined = joined
-        self._data = b"".join(pieces)
-        self._start = 0
-
-    def _consume(self, size: int) -> None:
-        start = self._start + size
-        if start == len(self._data):
-            # Nothing holds on to a chunk that has been read.
-            if self._chunks:
-                self._data = self._chunks.pop(0)
-                start = self._joined
-                self._waiting -= len(self._data) - start
-                self._joined = 0
-            else:
-                self._data = b""
-                start = 0
-        self._start = start
-        self._size = 0
+    # -- what may come
 
     def _check_header(self) -> int:
-        """Judge the header at the front before its fragment is here; return the record's size.
+        """See `Framing`.
 
-        legacy_record_version is not looked at. RFC 9846 5.1: it "MUST be ignored for all purposes".
+        legacy_record_version is not looked at. RFC 9846 5.1: it "MUST be ignored for all purposes". TLS 1.2
+        authenticates it with a protected record, which is the opener's part.
         """
         data = self._data
         start = self._start
@@ -292,7 +214,7 @@ class RecordReader:
             # connection with an "unexpected_message" alert."
             raise PeerMisbehaved(Reason.UNEXPECTED_RECORD, f"no record has the type {content_type}")
         elif opener is None or opener.hides_type:
-            longest = MAX_FRAGMENT
+            longest = self.plaintext_fragment
             self._check_plaintext_header(content_type, length)
         else:
             longest = opener.longest
@@ -403,7 +325,8 @@ class RecordReader:
                 )
         elif content_type not in (_HANDSHAKE, _ALERT):
             # RFC 9846 5: "An implementation which [...] receives a protected change_cipher_spec record MUST
-            # abort the handshake with an "unexpected_message" alert."
+            # abort the handshake with an "unexpected_message" alert." In TLS 1.2 it would be that of a
+            # renegotiation, and there is none.
             name = name_of(content_type, ContentType)
             raise PeerMisbehaved(Reason.UNEXPECTED_RECORD, f"a protected record has the content type {name}")
         elif not length:
@@ -445,6 +368,6 @@ class RecordReader:
 
 def _refuse_empty(content_type: int) -> NoReturn:
     # RFC 9846 5.4: "Implementations MUST NOT send Handshake and Alert records that have a zero-length
-    # TLSInnerPlaintext.content"; 5.1 says the same of unprotected handshake records.
+    # TLSInnerPlaintext.content"; 5.1 says the same of unprotected handshake records, RFC 5246 6.2.1 of both.
     name = name_of(content_type, ContentType)
     raise PeerMisbehaved(Reason.UNEXPECTED_RECORD, f"a record of type {name} is empty")

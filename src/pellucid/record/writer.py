@@ -52,10 +52,13 @@ class RecordWriter:
 
     What the connection may set:
 
-    - `max_fragment`: the most content of a protected record in bytes, 2^14 or less (RFC 8449: the peer's
-      record_size_limit less one byte for the type). Padding counts as content.
+    - `max_fragment`: the most content of a protected record in bytes, 2^14 or less. RFC 8449: the peer's
+      record_size_limit, in TLS 1.3 less one byte for the type. RFC 6066 4: what max_fragment_length says.
+      Padding counts as content.
+    - `plaintext_fragment`: the most content of an unprotected record; less than 2^14 only by RFC 6066.
     - `padding`: `(content_type, length) -> zeros to add`, asked for every protected record; what does not
-      fit into the record is left out. None: no padding.
+      fit into the record is left out. None: no padding. In TLS 1.2 a CBC record has up to 256 bytes of it,
+      an AEAD's none.
     - `make_key_update`: returns a KeyUpdate message and the sealer that follows it. The writer calls it
       while it makes records, sends the one under the old key and goes on with the other: when asked by
       `request_key_update`, and by itself when the key has one record left of its `RecordSealer.limit` and
@@ -65,11 +68,12 @@ class RecordWriter:
     """
 
     __slots__ = ("_first", "_key_changes", "_offset", "_queue", "_sealer", "_update_requested",
-                 "make_key_update", "max_fragment", "padding", "trace")  # fmt: skip
+                 "make_key_update", "max_fragment", "padding", "plaintext_fragment", "trace")  # fmt: skip
 
     def __init__(self, trace: TraceView | None = None) -> None:
         self.trace = trace
         self.max_fragment = MAX_FRAGMENT
+        self.plaintext_fragment = MAX_FRAGMENT
         self.padding: Callable[[int, int], int] | None = None
         self.make_key_update: Callable[[], tuple[bytes, RecordSealer]] | None = None
         self._queue: deque[_Content | _KeyChange] = deque()
@@ -226,7 +230,7 @@ class RecordWriter:
         # RFC 9846 5.1: "a record containing an initial ClientHello SHOULD have version 0x0301 [...] and a
         # record containing a second ClientHello or a ServerHello MUST have version 0x0303"
         initial = self._first and kind == _HANDSHAKE and data[0] == _CLIENT_HELLO
-        content = self._gather(kind, data, min(space, MAX_FRAGMENT))
+        content = self._gather(kind, data, min(space, self.plaintext_fragment))
         self._first = bool(self._queue) and self._queue[0] is entry
         header = _TYPE[kind] + (_FIRST_VERSION if initial else _VERSION) + len(content).to_bytes(2, "big")
         if self.trace:
