@@ -6,10 +6,10 @@ import pytest
 
 from pellucid.codes import CipherSuite, ProtocolVersion
 from pellucid.errors import Misuse, Reason
-from pellucid.sessions import MAX_LIFETIME_SECONDS, ExternalPsk, Session
+from pellucid.sessions import MAX_LIFETIME_SECONDS, MAX_SESSION_ID_SECONDS, ExternalPsk, Session
 
 NOW = 1_800_000_000.0
-SECRET = b"secret key material, 32 bytes..."
+SECRET = b"hidden key material, 32 bytes..."
 
 
 def make(**changes: Any) -> Session:
@@ -17,7 +17,7 @@ def make(**changes: Any) -> Session:
         "protocol": ProtocolVersion.TLSv1_3,
         "cipher_suite": CipherSuite.TLS_AES_128_GCM_SHA256,
         "hash_name": "sha256",
-        "psk": SECRET,
+        "secret": SECRET,
         "ticket": b"ticket",
         "ticket_age_add": 0xFFFF_FFF0,
         "lifetime_seconds": 7200,
@@ -40,6 +40,22 @@ def test_no_session_lives_longer_than_seven_days_whatever_the_server_says() -> N
     assert session.expired(NOW + MAX_LIFETIME_SECONDS)
 
 
+def test_a_session_of_tls_1_2_may_have_an_id_and_no_ticket() -> None:
+    session = Session(
+        protocol=ProtocolVersion.TLSv1_2,
+        cipher_suite=CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA,
+        hash_name="sha256",
+        secret=SECRET,
+        session_id=b"id",
+        extended_master_secret=False,
+        lifetime_seconds=MAX_SESSION_ID_SECONDS,
+        received_at=NOW,
+        server_name="example.com",
+    )
+    assert (session.ticket, session.expired(NOW + MAX_SESSION_ID_SECONDS - 1)) == (b"", False)
+    assert session.expired(NOW + MAX_SESSION_ID_SECONDS)
+
+
 def test_a_lifetime_of_zero_is_over_at_once() -> None:
     assert make(lifetime_seconds=0).expired(NOW)
 
@@ -55,14 +71,15 @@ def test_the_age_is_sent_plus_age_add_modulo_2_to_the_32() -> None:
 
 def test_repr_of_a_session_shows_no_secret() -> None:
     text = repr(make())
-    assert "secret" not in text
-    assert "psk" not in text
+    assert "hidden" not in text
+    assert " secret=" not in text
+    assert "ticket" not in text
 
 
 def test_repr_of_an_external_psk_shows_its_identity_and_not_its_key() -> None:
     text = repr(ExternalPsk(b"device 7", SECRET))
     assert "device 7" in text
-    assert "secret" not in text
+    assert "hidden" not in text
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def make(name: str | None, ticket: bytes = b"ticket", **changes: Any) -> Session
         "protocol": ProtocolVersion.TLSv1_3,
         "cipher_suite": CipherSuite.TLS_AES_128_GCM_SHA256,
         "hash_name": "sha256",
-        "psk": bytes(32),
+        "secret": bytes(32),
         "ticket": ticket,
         "ticket_age_add": 0,
         "lifetime_seconds": 7200,
@@ -37,6 +37,16 @@ def test_a_session_is_given_out_for_its_own_name_only() -> None:
     store.put(make("a.example"))
     assert store.take("b.example", NOW) is None
     assert store.take(None, NOW) is None
+
+
+def test_a_session_that_was_put_back_is_given_out_again() -> None:
+    store = SessionStore()
+    session = make("a.example", b"", protocol=ProtocolVersion.TLSv1_2, session_id=b"id")
+    store.put(session)
+    for _ in range(2):
+        assert store.take("a.example", NOW) is session
+        store.put(session)
+    assert len(store) == 1
 
 
 def test_the_newest_comes_first() -> None:
@@ -79,6 +89,41 @@ def test_a_capacity_of_zero_keeps_nothing() -> None:
     store = SessionStore(capacity=0)
     store.put(make("a.example"))
     assert len(store) == 0
+
+
+def test_a_discarded_session_is_given_out_no_more_and_the_others_of_its_name_are() -> None:
+    store = SessionStore()
+    for ticket in (b"1", b"2", b"3"):
+        store.put(make("a.example", ticket))
+    store.discard(make("a.example", b"2"))
+    taken = [store.take("a.example", NOW) for _ in range(3)]
+    assert [session and session.ticket for session in taken] == [b"3", b"1", None]
+    assert len(store) == 0
+
+
+def test_sessions_without_a_ticket_are_told_apart_by_their_ids() -> None:
+    store = SessionStore()
+    one, two = (make("a.example", b"", session_id=session_id) for session_id in (b"1", b"2"))
+    for session in (one, two):
+        store.put(session)
+    store.discard(two)
+    assert (len(store), store.take("a.example", NOW)) == (1, one)
+
+
+def test_discarding_what_is_not_there_changes_nothing() -> None:
+    store = SessionStore()
+    kept = make("a.example")
+    store.put(kept)
+    for absent in (make("a.example", b"x"), make("b.example"), make("a.example", scope=b"other")):
+        store.discard(absent)
+    assert (len(store), store.take("a.example", NOW)) == (1, kept)
+
+
+def test_the_last_session_of_a_name_leaves_no_name_behind() -> None:
+    store = SessionStore()
+    store.put(make("a.example"))
+    store.discard(make("a.example"))
+    assert repr(store) == "SessionStore(0 sessions for 0 names)"
 
 
 def test_clearing_forgets_everything() -> None:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pellucid.codes import CipherSuite
+from pellucid.codes import CipherSuite, ProtocolVersion
 from pellucid.errors import Misuse, Reason
 from pellucid.sessions import MAX_LIFETIME_SECONDS, TicketKeys, TicketState
 from pellucid.sessions.tickets import decode_state, encode_state
 
 NOW = 1_800_000_000.0
-SECRET = b"secret key material, 32 bytes..."
+SECRET = b"hidden key material, 32 bytes..."
 HOUR = 3_600
 
 
@@ -48,7 +48,7 @@ def keys(clock: Clock) -> TicketKeys:
 def state(**changes: Any) -> TicketState:
     values: dict[str, Any] = {
         "suite": CipherSuite.TLS_AES_256_GCM_SHA384,
-        "psk": SECRET,
+        "secret": SECRET,
         "age_add": 0x1234_5678,
         "created_at": NOW,
         "lifetime_seconds": 2 * HOUR,
@@ -88,32 +88,55 @@ def test_without_an_own_time_of_authentication_it_is_the_time_of_creation(keys: 
 
 @settings(derandomize=True)
 @given(
-    psk=st.binary(max_size=64),
+    secret=st.binary(max_size=64),
     age_add=st.integers(0, 2**32 - 1),
     created_at=st.integers(1, 2**53),
     name=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=50),
     chain=st.lists(st.binary(max_size=300), max_size=4),
 )
 def test_every_state_survives_its_encoding(
-    psk: bytes, age_add: int, created_at: int, name: str | None, chain: list[bytes]
+    secret: bytes, age_add: int, created_at: int, name: str | None, chain: list[bytes]
 ) -> None:
     whole = state(
-        psk=psk, age_add=age_add, created_at=created_at / 1024, authenticated_at=created_at / 1024,
+        secret=secret, age_add=age_add, created_at=created_at / 1024, authenticated_at=created_at / 1024,
         server_name=name, client_chain=tuple(chain),
     )  # fmt: skip
     decoded = decode_state(encode_state(whole))
     assert decoded is not None
     assert abs(decoded.created_at - whole.created_at) < 1e-3
-    assert (decoded.psk, decoded.age_add, decoded.server_name, decoded.client_chain) == (
-        psk, age_add, name, tuple(chain),
+    assert (decoded.secret, decoded.age_add, decoded.server_name, decoded.client_chain) == (
+        secret, age_add, name, tuple(chain),
     )  # fmt: skip
 
 
 def test_a_layout_of_another_version_or_an_unknown_suite_is_none() -> None:
     encoded = encode_state(state())
-    assert decode_state(b"\x02" + encoded[1:]) is None
+    assert decode_state(b"\x01" + encoded[1:]) is None
     assert decode_state(encoded[:1] + b"\x7f\x7f" + encoded[3:]) is None
+    assert decode_state(encoded[:3] + b"\x7f\x7f" + encoded[5:]) is None
     assert decode_state(b"") is None
+
+
+TLS12 = {
+    "protocol": ProtocolVersion.TLSv1_2,
+    "suite": CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA,
+    "secret": b"hidden master secret, which has 48 bytes........",
+    "age_add": 0,
+}
+
+
+@pytest.mark.parametrize("extended", [True, False])
+def test_a_session_of_tls_1_2_survives_its_ticket(keys: TicketKeys, extended: bool) -> None:
+    sealed = state(**TLS12, extended_master_secret=extended)
+    assert keys.open(keys.seal(sealed), NOW, ProtocolVersion.TLSv1_2) == sealed
+
+
+def test_a_ticket_opens_for_its_own_version_only(keys: TicketKeys) -> None:
+    old, new = keys.seal(state(**TLS12)), keys.seal(state())
+    assert keys.open(old, NOW) is None
+    assert keys.open(old, NOW, ProtocolVersion.TLSv1_3) is None
+    assert keys.open(new, NOW, ProtocolVersion.TLSv1_2) is None
+    assert old[:16] == new[:16]  # one key has sealed both
 
 
 def test_every_altered_bit_of_a_ticket_makes_it_open_to_none(keys: TicketKeys) -> None:
@@ -263,5 +286,6 @@ def test_the_age_of_a_ticket_is_in_milliseconds() -> None:
 
 def test_reprs_show_no_secret(keys: TicketKeys) -> None:
     keys.seal(state())
-    assert "secret" not in repr(state()) + repr(keys)
-    assert "psk" not in repr(state())
+    text = repr(state()) + repr(state(**TLS12)) + repr(keys)
+    assert "hidden" not in text
+    assert " secret=" not in text

@@ -1,7 +1,17 @@
-"""What can be resumed: the client's sessions and their store, the server's tickets, and external PSKs."""
+"""What can be resumed: a client's sessions and their store, a server's tickets and cache, external PSKs."""
 
-from pellucid.sessions.session import MAX_LIFETIME_SECONDS, ExternalPsk, Session
+from pellucid.sessions.cache import SessionCache
+from pellucid.sessions.session import MAX_LIFETIME_SECONDS, MAX_SESSION_ID_SECONDS, ExternalPsk, Session
 from pellucid.sessions.store import SessionStore
 from pellucid.sessions.tickets import TicketKeys, TicketState
 
-__all__ = ["Session", "SessionStore", "ExternalPsk", "TicketKeys", "TicketState", "MAX_LIFETIME_SECONDS"]
+__all__ = [
+    "Session",
+    "SessionStore",
+    "SessionCache",
+    "ExternalPsk",
+    "TicketKeys",
+    "TicketState",
+    "MAX_LIFETIME_SECONDS",
+    "MAX_SESSION_ID_SECONDS",
+]

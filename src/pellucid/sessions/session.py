@@ -9,6 +9,9 @@ from pellucid.errors import Misuse, Reason
 #: RFC 9846 4.7.1: "Clients MUST NOT use tickets for longer than 7 days after issuance, regardless of the
 #: ticket_lifetime"
 MAX_LIFETIME_SECONDS = 604_800
+#: RFC 5246 F.1.4: "An upper limit of 24 hours is suggested for session ID lifetimes". Also what a client
+#: takes where a ticket of TLS 1.2 names no lifetime (RFC 5077 3.3: "A value of zero").
+MAX_SESSION_ID_SECONDS = 86_400
 
 # RFC 9846 4.3.11: `opaque identity<1..2^16-1>`
 _MAX_IDENTITY_BYTES = 65_535
@@ -21,15 +24,23 @@ _SUITE_HASHES = ("sha256", "sha384")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One ticket and what belongs to it. Frozen; ``psk`` is secret and is in no repr.
+    """What one connection leaves to resume it with. Frozen; ``secret`` is in no repr.
 
     protocol           the version it was made with, and is for
-    cipher_suite       of the first connection: resumption may use another suite, of the same hash
-    hash_name          that hash, by hashlib's name
-    psk                already derived from the resumption secret and the ticket's nonce
-    ticket             the server's opaque label, sent as the PSK identity
-    ticket_age_add     added to the age that is sent, so that nobody on the path can tell tickets by it
-    lifetime_seconds   from the server, and cut to 7 days when it is compared
+    cipher_suite       of the first connection. TLS 1.3 resumes with any suite of the same hash, TLS 1.2 with
+                       the same suite only (RFC 5246 7.4.1.3)
+    hash_name          the suite's hash, by hashlib's name
+    secret             TLS 1.3: the PSK, already derived from the resumption secret and the ticket's nonce;
+                       TLS 1.2: the master secret
+    ticket             the server's opaque label. TLS 1.3 sends it as the PSK identity, TLS 1.2 in the
+                       extension session_ticket; empty where a session ID of TLS 1.2 is all there is
+    session_id         TLS 1.2: the name of the session in the server's cache; empty: it is in none
+    extended_master_secret  TLS 1.2: whether ``secret`` depends on the whole handshake (RFC 7627), without
+                       which a session is not resumed where the extension is in use; always so in TLS 1.3
+    ticket_age_add     TLS 1.3: added to the age that is sent, so that nobody on the path can tell tickets
+                       by it
+    lifetime_seconds   from the server, and cut to 7 days when it is compared; where TLS 1.2 names none,
+                       ``MAX_SESSION_ID_SECONDS``
     received_at        POSIX seconds
     server_name        the name (or address) that the server was verified for
     alpn               the application protocol of the first connection
@@ -45,12 +56,14 @@ class Session:
     protocol: ProtocolVersion
     cipher_suite: CipherSuite
     hash_name: str
-    psk: bytes = field(repr=False)
-    ticket: bytes = field(repr=False)
-    ticket_age_add: int = field(repr=False)
+    secret: bytes = field(repr=False)
     lifetime_seconds: int
     received_at: float
     server_name: str | None
+    ticket: bytes = field(default=b"", repr=False)
+    session_id: bytes = field(default=b"", repr=False)
+    extended_master_secret: bool = True
+    ticket_age_add: int = field(default=0, repr=False)
     alpn: str | None = None
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
     max_early_data: int = 0
@@ -60,7 +73,7 @@ class Session:
     scope: bytes = field(default=b"", repr=False)
 
     def age_milliseconds(self, now: float) -> int:
-        """The time since the ticket came (RFC 9846 4.3.11.1). ``now``: POSIX seconds."""
+        """The time since the session came (RFC 9846 4.3.11.1). ``now``: POSIX seconds."""
         return max(0, int((now - self.received_at) * 1000))
 
     def obfuscated_ticket_age(self, now: float) -> int:
@@ -68,7 +81,7 @@ class Session:
         return (self.age_milliseconds(now) + self.ticket_age_add) & 0xFFFF_FFFF
 
     def expired(self, now: float) -> bool:
-        """Whether the ticket is too old; also where the clock was set back and its age cannot be told."""
+        """Whether the session is too old; also where the clock was set back and its age cannot be told."""
         age = now - self.received_at
         if not 0 <= age < min(self.lifetime_seconds, MAX_LIFETIME_SECONDS):
             return True

@@ -10,12 +10,13 @@ PER_NAME = 4
 
 
 class SessionStore:
-    """Sessions by server name, in memory. Safe to share between threads and between any number of
-    connections.
+    """Sessions of TLS 1.2 and 1.3 by server name, in memory. Safe to share between threads and between any
+    number of connections.
 
-    A session is taken out to be used and does not come back: RFC 9846 C.4 asks for that, since two
-    connections with one ticket can be told to be from one client. ``capacity`` bounds all sessions
-    together; the names used longest ago are forgotten first.
+    A session is taken out to be used and does not come back by itself: RFC 9846 C.4 asks for that, since two
+    connections with one ticket can be told to be from one client. One of TLS 1.2 is put back by the
+    connection that resumed it and got no other in its place. ``capacity`` bounds all sessions together; the
+    names used longest ago are forgotten first.
     """
 
     def __init__(self, capacity: int = 1024) -> None:
@@ -56,6 +57,23 @@ class SessionStore:
                 del self._by_name[key]
             return found
 
+    def discard(self, session: Session) -> None:
+        """Forgets a session whose connection failed, if it is here: it starts no other one.
+
+        It is known by its ticket and session ID.
+        """
+        # RFC 9846 6: "the PSKs associated with session tickets, which SHOULD be discarded if possible"; RFC
+        # 5246 7.2: "the session identifier MUST be invalidated"
+        with self._lock:
+            key = session.server_name, session.scope
+            kept = self._by_name.get(key, deque())
+            left = deque(each for each in kept if not _same(each, session))
+            self._count -= len(kept) - len(left)
+            if left:
+                self._by_name[key] = left
+            else:
+                self._by_name.pop(key, None)
+
     def clear(self) -> None:
         """Forgets everything."""
         with self._lock:
@@ -71,3 +89,7 @@ class SessionStore:
 
     def __repr__(self) -> str:
         return f"SessionStore({self._count} sessions for {len(self._by_name)} names)"
+
+
+def _same(one: Session, other: Session) -> bool:
+    return (one.ticket, one.session_id) == (other.ticket, other.session_id)

@@ -2,9 +2,10 @@
 
     key name (16) | nonce (12) | AES-256-GCM(state) with its tag (16)        additional data: the key name
 
-The server keeps nothing but the keys. Whoever has a key can read the PSKs in the tickets sealed with it, so
-keys are replaced often and forgotten as soon as no ticket of theirs can be valid any more. A ticket names
-its key, so that opening costs one decryption and foreign tickets cost none.
+The server keeps nothing but the keys. Whoever has a key can read the secrets in the tickets sealed with it,
+so keys are replaced often and forgotten as soon as no ticket of theirs can be valid any more. A ticket names
+its key, so that opening costs one decryption and foreign tickets cost none. Tickets of TLS 1.2 and 1.3 have
+one form and one set of keys; the version that a ticket is of is sealed in it, and it opens for that one only.
 """
 
 import struct
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pellucid.codes import CipherSuite, known
+from pellucid.codes import CipherSuite, ProtocolVersion, known
 from pellucid.crypto.suites import SUITES, InvalidTag
 from pellucid.errors import Misuse, Reason
 from pellucid.sessions.session import MAX_LIFETIME_SECONDS
@@ -29,9 +30,10 @@ MAX_TICKET_BYTES = 65_535
 _MAX_SEALS = 2**32
 
 #: The first byte of the encoded state. Whoever changes the layout changes it, and older tickets open to None.
-_VERSION = 1
-# version, suite, age_add, created_at and authenticated_at in microseconds, lifetime_seconds
-_HEAD = struct.Struct(">BHIQQI")
+_VERSION = 2
+# version, protocol, suite, extended_master_secret, age_add, created_at and authenticated_at in microseconds,
+# lifetime_seconds
+_HEAD = struct.Struct(">BHH?IQQI")
 _LENGTH_1, _LENGTH_2, _LENGTH_3 = 1, 2, 3
 
 # A clock that is corrected may step back a little: a ticket from so near a future is not refused for it.
@@ -40,13 +42,18 @@ _SKEW_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketState:
-    """What a server must remember of a session. The handshake compares suite hash, names and identities.
+    """What a server must remember of a session, in a ticket or a ``SessionCache``. The handshake compares
+    suites, names and identities.
 
-    suite             of the first connection; resumption needs a suite of the same hash
-    psk               the resumption PSK; secret, in no repr
-    age_add           the ticket_age_add that was sent with the ticket
+    protocol          the version that the session is of, and is resumed in
+    suite             of the first connection; TLS 1.3 needs a suite of the same hash to resume, TLS 1.2 the
+                      same suite
+    secret            the resumption PSK of TLS 1.3, the master secret of TLS 1.2; in no repr
+    extended_master_secret  TLS 1.2: whether the master secret is one of RFC 7627; always so in TLS 1.3
+    age_add           TLS 1.3: the ticket_age_add that was sent with the ticket
     created_at        POSIX seconds
-    lifetime_seconds  as sent in ticket_lifetime, at most 7 days; after it the ticket opens to None
+    lifetime_seconds  as sent in ticket_lifetime (TLS 1.2: ticket_lifetime_hint), at most 7 days; after it the
+                      ticket opens to None
     server_name       the server_name of the first connection, None without one
     alpn              its application protocol, None without one
     client_chain      the client's certificates (DER, leaf first) as verified then; () for none
@@ -56,10 +63,12 @@ class TicketState:
     """
 
     suite: CipherSuite
-    psk: bytes = field(repr=False)
-    age_add: int = field(repr=False)
+    secret: bytes = field(repr=False)
     created_at: float
     lifetime_seconds: int
+    protocol: ProtocolVersion = ProtocolVersion.TLSv1_3
+    extended_master_secret: bool = True
+    age_add: int = field(default=0, repr=False)
     server_name: str | None = None
     alpn: str | None = None
     client_chain: tuple[bytes, ...] = field(default=(), repr=False)
@@ -71,7 +80,7 @@ class TicketState:
         return max(0, int((now - self.created_at) * 1000))
 
     def valid_at(self, now: float) -> bool:
-        """Whether the ticket and the key material behind it are young enough. ``now``: POSIX seconds."""
+        """Whether the session and the key material behind it are young enough. ``now``: POSIX seconds."""
         # RFC 9846 4.7.1: "It is RECOMMENDED that implementations place limits on the total lifetime of such
         # keying material". Ours is the longest life of one ticket.
         authenticated_at = self.authenticated_at or self.created_at
@@ -99,9 +108,11 @@ class TicketKeys:
 
     ``rotate_seconds``: a key seals for so long. ``lifetime_seconds``: what new tickets are to say (at most
     7 days). ``keep``: how many former keys still open, by default as many as live tickets can have been
-    sealed with. One hour and two hours by default: a stolen key then tells the PSKs of three hours at most,
-    and a client that comes back within two hours resumes. Resumption always runs a fresh (EC)DHE as well,
-    so the PSK alone opens no recorded traffic.
+    sealed with. One hour and two hours by default: a stolen key then tells the secrets of three hours at
+    most, and a client that comes back within two hours resumes. In TLS 1.3 resumption always runs a fresh
+    (EC)DHE as well, so the PSK alone opens no recorded traffic. In TLS 1.2 nothing fresh goes in: the ticket
+    holds the master secret, and a stolen key opens what was recorded of the first connection and of all that
+    resumed it, whatever their key exchange was. A ``SessionCache`` keeps these secrets in the server.
     """
 
     def __init__(
@@ -146,8 +157,11 @@ class TicketKeys:
             nonce = self._entropy(_NONCE_BYTES)
         return key.name + nonce + key.aead.encrypt(nonce, plaintext, key.name)
 
-    def open(self, ticket: bytes, now: float) -> TicketState | None:
-        """What the ticket holds; None for one that is forged, foreign, or expired at ``now`` (POSIX seconds).
+    def open(
+        self, ticket: bytes, now: float, protocol: ProtocolVersion = ProtocolVersion.TLSv1_3
+    ) -> TicketState | None:
+        """What the ticket holds; None for one that is forged, foreign, of another version than ``protocol``,
+        or expired at ``now`` (POSIX seconds).
 
         It never says which of these, and raises for no input.
         """
@@ -162,7 +176,9 @@ class TicketKeys:
         except InvalidTag:
             return None
         state = decode_state(plaintext)
-        return state if state is not None and state.valid_at(now) else None
+        if state is None or state.protocol is not protocol or not state.valid_at(now):
+            return None
+        return state
 
     def __repr__(self) -> str:
         return f"TicketKeys({len(self._keys)} keys, a new one every {self._rotate_seconds} s)"
@@ -189,7 +205,9 @@ def encode_state(state: TicketState) -> bytes:
     """The state as bytes: a fixed head, then each variable field behind its length."""
     head = _HEAD.pack(
         _VERSION,
+        state.protocol,
         state.suite,
+        state.extended_master_secret,
         state.age_add,
         int(state.created_at * 1_000_000),
         int((state.authenticated_at or state.created_at) * 1_000_000),
@@ -198,7 +216,7 @@ def encode_state(state: TicketState) -> bytes:
     return b"".join(
         (
             head,
-            _vector(state.psk, _LENGTH_1),
+            _vector(state.secret, _LENGTH_1),
             _vector(state.server_identity, _LENGTH_1),
             _vector(_optional(state.server_name), _LENGTH_2),
             _vector(_optional(state.alpn), _LENGTH_2),
@@ -213,11 +231,12 @@ def decode_state(data: bytes) -> TicketState | None:
     """
     if not data or data[0] != _VERSION:
         return None
-    _, suite, age_add, created_at, authenticated_at, lifetime_seconds = _HEAD.unpack_from(data)
-    code = known(CipherSuite, suite)
-    if not isinstance(code, CipherSuite):
+    _, version, suite, *rest = _HEAD.unpack_from(data)
+    extended, age_add, created_at, authenticated_at, lifetime_seconds = rest
+    protocol, code = known(ProtocolVersion, version), known(CipherSuite, suite)
+    if not isinstance(protocol, ProtocolVersion) or not isinstance(code, CipherSuite):
         return None
-    psk, offset = _read(data, _HEAD.size, _LENGTH_1)
+    secret, offset = _read(data, _HEAD.size, _LENGTH_1)
     server_identity, offset = _read(data, offset, _LENGTH_1)
     server_name, offset = _read(data, offset, _LENGTH_2)
     alpn, offset = _read(data, offset, _LENGTH_2)
@@ -226,8 +245,10 @@ def decode_state(data: bytes) -> TicketState | None:
         certificate, offset = _read(data, offset, _LENGTH_3)
         client_chain.append(certificate)
     return TicketState(
+        protocol=protocol,
         suite=code,
-        psk=psk,
+        extended_master_secret=extended,
+        secret=secret,
         age_add=age_add,
         created_at=created_at / 1_000_000,
         lifetime_seconds=lifetime_seconds,
