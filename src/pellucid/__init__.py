@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pellucid.io import aio
     from pellucid.io.blocking import TLSListener, TLSSocket, connect, listen
     from pellucid.result import Negotiated
-    from pellucid.sessions import ExternalPsk, Session, SessionStore, TicketKeys
+    from pellucid.sessions import ExternalPsk, Session, SessionCache, SessionStore, TicketKeys
     from pellucid.trace import Trace
 
 __version__ = "0.1.0"
@@ -64,7 +64,7 @@ _HOMES = {
     "pellucid.io": ("aio",),
     "pellucid.io.blocking": ("TLSListener", "TLSSocket", "connect", "listen"),
     "pellucid.result": ("Negotiated",),
-    "pellucid.sessions": ("ExternalPsk", "Session", "SessionStore", "TicketKeys"),
+    "pellucid.sessions": ("ExternalPsk", "Session", "SessionCache", "SessionStore", "TicketKeys"),
     "pellucid.trace": ("Trace",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -91,6 +91,7 @@ __all__ = [
     "ServerConnection",
     "Session",
     "SessionReceived",
+    "SessionCache",
     "SessionStore",
     "TLSError",
     "TLSListener",

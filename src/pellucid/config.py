@@ -16,16 +16,15 @@ from pellucid.errors import Misuse, Reason
 from pellucid.identity import Credential, TrustStore
 from pellucid.keys import KeyLog
 from pellucid.policy import (
-    CERTIFICATE_ONLY_SCHEMES,
     POLICIES,
-    SUPPORTED_CIPHER_SUITES,
     SUPPORTED_GROUPS,
-    SUPPORTED_PROTOCOLS,
     SUPPORTED_SIGNATURE_SCHEMES,
-    Policy,
+    ExtendedMasterSecret,
+    Parameters,
+    make_parameters,
     resolve,
 )
-from pellucid.sessions import ExternalPsk, SessionStore, TicketKeys
+from pellucid.sessions import ExternalPsk, SessionCache, SessionStore, TicketKeys
 
 if TYPE_CHECKING:
     from pellucid.trace import Trace, TraceView
@@ -43,17 +42,33 @@ _MAX_ALPN_LENGTH = 255
 #: x25519 share too, so a server without ML-KEM costs no second round trip.
 _DEFAULT_SHARES = (NamedGroup.X25519MLKEM768, NamedGroup.x25519)
 
+#: RFC 8449 4: the least that anybody may ask for, and the most that makes sense: a full record of TLS 1.3,
+#: whose content type counts.
+_LEAST_RECORD_SIZE, _MOST_RECORD_SIZE = 64, 2**14 + 1
+
+#: RFC 6066 4 has codes for these.
+_FRAGMENT_LENGTHS = (2**9, 2**10, 2**11, 2**12)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """What both sides can be told. Code points are IANA names or members of ``pellucid.codes``.
 
-    policy              "modern": TLS 1.3 alone; "default": what a browser does today. The lists
-                        below replace the policy's where they are given.
-    protocols           such as ["TLSv1.3"]
-    cipher_suites       in order of preference; a server follows its own order
+    policy              "modern": TLS 1.3 alone; "default": what a browser does today, TLS 1.3 and 1.2
+                        with AEAD and forward secrecy; "compatible": also what is old, DHE, CBC and RSA
+                        key exchange. The lists below replace the policy's where they are given.
+    protocols           such as ["TLSv1.3", "TLSv1.2"]; the highest that both sides have is taken
+    cipher_suites       of both versions, in order of preference; a server follows its own order. A version
+                        for which none is given is not spoken
     groups              for key exchange, in order of preference; a server follows its own order
     signature_schemes   that the peer may sign the handshake with, in order of preference
+    extended_master_secret  of TLS 1.2: "required", "optional" (an old peer may do without) or "never".
+                        Without it somebody in the middle can give two connections the same keys (RFC 7627).
+                        Required by default, optional in the policy "compatible"
+    encrypt_then_mac    of TLS 1.2: whether CBC suites authenticate what they encrypted, if the peer can
+                        (RFC 7366). On; without it only care keeps a padding oracle away
+    record_size_limit   the longest plaintext of a record that we want to receive, 64 to 16385 bytes,
+                        content type and padding of TLS 1.3 included (RFC 8449). None: a client says nothing
     alpn_protocols      application protocols such as ["h2", "http/1.1"], preferred first; a server
                         that has some refuses a client that offers only others (RFC 7301 3.2)
     credentials         our certificates and their keys; none by default
@@ -76,6 +91,9 @@ class Config:
     cipher_suites: Sequence[CipherSuite | str] = ()
     groups: Sequence[NamedGroup | str] = ()
     signature_schemes: Sequence[SignatureScheme | str] = ()
+    extended_master_secret: ExtendedMasterSecret | None = None
+    encrypt_then_mac: bool = True
+    record_size_limit: int | None = None
     alpn_protocols: Sequence[str] = ()
     credentials: Sequence[Credential] = ()
     trust: TrustStore | None = None
@@ -86,24 +104,23 @@ class Config:
     max_chain_length: int = 10
     clock: Clock = time.time
     entropy: Entropy = os.urandom
-    #: The four lists as members, the policy's where none was given: what the handshake reads.
-    parameters: Policy = field(init=False, repr=False)
+    #: The lists as members, the policy's where none was given: what the handshake reads.
+    parameters: Parameters = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
             raise Misuse(
                 Reason.BAD_CONFIGURATION, f"policy: {self.policy!r} is not one of {', '.join(POLICIES)}"
             )
-        policy = POLICIES[self.policy]
-        parameters = Policy(
-            resolve("protocols", self.protocols or policy.protocols, SUPPORTED_PROTOCOLS),
-            resolve("cipher_suites", self.cipher_suites or policy.cipher_suites, SUPPORTED_CIPHER_SUITES),
-            resolve("groups", self.groups or policy.groups, SUPPORTED_GROUPS),
-            resolve(
-                "signature_schemes",
-                self.signature_schemes or policy.signature_schemes,
-                SUPPORTED_SIGNATURE_SCHEMES,
-            ),
+        known = self.extended_master_secret in (None, "required", "optional", "never")
+        require(known, "extended_master_secret", "give required, optional or never")
+        parameters = make_parameters(
+            POLICIES[self.policy],
+            protocols=self.protocols,
+            cipher_suites=self.cipher_suites,
+            groups=self.groups,
+            signature_schemes=self.signature_schemes,
+            extended_master_secret=self.extended_master_secret,
         )
         self._set(
             parameters=parameters,
@@ -111,12 +128,17 @@ class Config:
             cipher_suites=parameters.cipher_suites,
             groups=parameters.groups,
             signature_schemes=parameters.signature_schemes,
+            extended_master_secret=parameters.extended_master_secret,
             alpn_protocols=_alpn(self.alpn_protocols),
             credentials=listed("credentials", self.credentials, Credential),
         )
         require(self.trust is None or isinstance(self.trust, TrustStore), "trust", "give a TrustStore")
         callables(self, "key_log", "padding", "clock", "entropy")
         at_least(self, 1, "max_chain_length")
+        if self.record_size_limit is not None:
+            at_least(self, _LEAST_RECORD_SIZE, "record_size_limit")
+            fits = self.record_size_limit <= _MOST_RECORD_SIZE
+            require(fits, "record_size_limit", f"{_MOST_RECORD_SIZE} bytes at most")
         if self.key_update_after is not None:
             # One of them is the KeyUpdate itself.
             at_least(self, 2, "key_update_after")
@@ -148,6 +170,12 @@ class ClientConfig(Config):
     send_certificate_authorities   tell the server whom we trust; off, since the list is long and
                          tells who we are
     middlebox_compatibility        look like TLS 1.2 on the wire (RFC 9846 E.4); on, as browsers do
+    request_status       ask for a stapled OCSP response (RFC 6066 8). The answer is read and shown in the
+                         trace; it is not judged
+    max_fragment_length  the longest plaintext of a record either way: 512, 1024, 2048 or 4096 bytes (RFC 6066
+                         4). record_size_limit is the better way; not both
+    fallback             this is a second attempt with fewer versions, after a first one has failed: a server
+                         that can do better is to refuse it (TLS_FALLBACK_SCSV, RFC 7507)
     """
 
     key_shares: Sequence[NamedGroup | str] | None = None
@@ -156,6 +184,9 @@ class ClientConfig(Config):
     certificate_signature_schemes: Sequence[SignatureScheme | str] = ()
     send_certificate_authorities: bool = False
     middlebox_compatibility: bool = True
+    request_status: bool = False
+    max_fragment_length: int | None = None
+    fallback: bool = False
     #: ``key_shares`` and ``certificate_signature_schemes`` as members.
     share_groups: tuple[NamedGroup, ...] = field(init=False, repr=False)
     certificate_schemes: tuple[SignatureScheme, ...] = field(init=False, repr=False)
@@ -168,8 +199,20 @@ class ClientConfig(Config):
         )
         schemes: tuple[SignatureScheme, ...] = ()
         if self.certificate_signature_schemes:
-            supported = (*SUPPORTED_SIGNATURE_SCHEMES, *CERTIFICATE_ONLY_SCHEMES)
-            schemes = resolve("certificate_signature_schemes", self.certificate_signature_schemes, supported)
+            schemes = resolve(
+                "certificate_signature_schemes",
+                self.certificate_signature_schemes,
+                SUPPORTED_SIGNATURE_SCHEMES,
+            )
+        length = self.max_fragment_length
+        wanted = f"give one of {', '.join(map(str, _FRAGMENT_LENGTHS))}"
+        require(length is None or length in _FRAGMENT_LENGTHS, "max_fragment_length", wanted)
+        one = length is None or self.record_size_limit is None
+        require(one, "max_fragment_length", "record_size_limit is given as well")
+        highest = ProtocolVersion.TLSv1_3 in self.parameters.protocols
+        require(
+            not (self.fallback and highest), "fallback", "nothing is left out: TLSv1.3 is among protocols"
+        )
         self._set(
             trust=self.trust or TrustStore.system(),
             psks=listed("psks", self.psks, ExternalPsk),
@@ -179,13 +222,18 @@ class ClientConfig(Config):
 
     @cached_property
     def session_scope(self) -> bytes:
-        """What a session of this client depends on: its roots and its credentials, in one hash."""
+        """What a session of this client depends on: its roots, its credentials, and which versions it speaks
+        and how, in one hash.
+        """
         assert self.trust is not None
-        parts = [self.trust.fingerprint, *map(fingerprint, self.credentials)]
+        how = f"{self.parameters.protocols} {self.parameters.extended_master_secret}"
+        parts = [self.trust.fingerprint, how.encode(), *map(fingerprint, self.credentials)]
         return hash_digest("sha256", b"".join(parts))
 
     def _share_groups(self) -> tuple[NamedGroup, ...]:
         groups = self.parameters.groups
+        if ProtocolVersion.TLSv1_3 not in self.parameters.protocols:
+            return ()
         if self.key_shares is None:
             return tuple(group for group in groups if group in _DEFAULT_SHARES) or groups[:1]
         if not self.key_shares:
@@ -214,6 +262,8 @@ class ServerConfig(Config):
                            are asked: a public root says nothing about who may be a client
     strict_server_name     refuse a name that no credential has, with unrecognized_name, instead
                            of showing the default credential
+    session_cache          where sessions of TLS 1.2 are kept whose clients take no tickets. True: one of this
+                           configuration's own; False: none. Share it as you share ``tickets``
     tickets                the keys that tickets are sealed with. True: keys of this configuration's own;
                            False: no tickets. Share one ``TicketKeys`` between the configurations of one
                            service, and no further
@@ -227,6 +277,7 @@ class ServerConfig(Config):
 
     client_authentication: str = "none"
     strict_server_name: bool = False
+    session_cache: SessionCache | bool = True
     tickets: TicketKeys | bool = True
     tickets_per_handshake: int = 1
     psks: Sequence[ExternalPsk] | PskLookup = ()
@@ -238,6 +289,8 @@ class ServerConfig(Config):
     fingerprints: frozenset[bytes] = field(init=False, repr=False)
     #: ``tickets`` as keys, None where there are none.
     ticket_keys: TicketKeys | None = field(init=False, repr=False)
+    #: ``session_cache`` as a cache, None where there is none.
+    cache: SessionCache | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -245,7 +298,10 @@ class ServerConfig(Config):
         require(isinstance(self.tickets, TicketKeys | bool), "tickets", "give TicketKeys, True or False")
         tickets = TicketKeys(self.entropy, self.clock) if self.tickets is True else self.tickets or None
         fingerprints = frozenset(fingerprint(credential) for credential in self.credentials)
-        self._set(find_psk=lookup, ticket_keys=tickets, fingerprints=fingerprints)
+        given = self.session_cache
+        require(isinstance(given, SessionCache | bool), "session_cache", "give a SessionCache, True or False")
+        cache = SessionCache() if given is True else given or None
+        self._set(find_psk=lookup, ticket_keys=tickets, fingerprints=fingerprints, cache=cache)
         at_least(self, 0, "max_skipped_early_data_bytes", "tickets_per_handshake")
         require(
             self.tickets_per_handshake <= _MAX_TICKETS, "tickets_per_handshake", f"{_MAX_TICKETS} at most"

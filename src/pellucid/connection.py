@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from pellucid.alerts import alert_for
 from pellucid.checking import require
-from pellucid.codes import AlertDescription, AlertLevel, ContentType, HandshakeType, KeyUpdateRequest, name_of
+from pellucid.codes import (
+    AlertDescription,
+    AlertLevel,
+    ContentType,
+    HandshakeType,
+    KeyUpdateRequest,
+    ProtocolVersion,
+    name_of,
+)
 from pellucid.config import ClientConfig, Config, ServerConfig
 from pellucid.driver import Driver, forget_variables
 from pellucid.errors import AlertReceived, BadMessage, Misuse, PeerMisbehaved, Reason, TLSError
@@ -23,10 +31,14 @@ from pellucid.events import DataReceived, Event, HandshakeCompleted, PeerClosed
 from pellucid.handshake.client import client, require_name
 from pellucid.handshake.effects import Emit, Flow, UpdateKeys
 from pellucid.handshake.flow import AnyHandshake, Handshake
-from pellucid.handshake.post import client_post_handshake, server_post_handshake
+from pellucid.handshake.post import (
+    client_post_handshake,
+    client_post_handshake12,
+    server_post_handshake,
+    server_post_handshake12,
+)
 from pellucid.handshake.server import server
 from pellucid.identity import parse_server_name
-from pellucid.keys import export_keying_material
 from pellucid.messages import Alert
 from pellucid.record import Record, RecordWriter
 from pellucid.result import Negotiated
@@ -48,6 +60,10 @@ MAX_WARNINGS = 4
 #: Handshake messages after the handshake with no application data between them. Each costs us more
 #: to answer than the peer to send.
 MAX_IDLE_MESSAGES = 64
+_IDLE_REASONS: dict[int, Reason] = {
+    HandshakeType.new_session_ticket: Reason.TOO_MANY_TICKETS,
+    HandshakeType.key_update: Reason.TOO_MANY_KEY_UPDATES,
+}
 
 
 class Connection:
@@ -58,7 +74,6 @@ class Connection:
         self._trace = hs.trace
         self._driver = Driver(hs)
         self._failure: TLSError | None = None
-        self._change_cipher_specs = 0
         self._warnings = 0
         self._idle_messages = 0
         #: What the handshake agreed on; None before it is complete.
@@ -96,15 +111,21 @@ class Connection:
         return self._trace.trace if self._trace else None
 
     def export_keying_material(self, label: bytes, context: bytes | None, length: int) -> bytes:
-        """``length`` bytes that both sides can compute and nobody else (RFC 9846 7.5)."""
+        """``length`` bytes that both sides can compute and nobody else (RFC 9846 7.5, RFC 5705)."""
         if self._failure is not None:
             raise Misuse(Reason.CONNECTION_CLOSED, f"the connection has failed: {self._failure}")
         if self.negotiated is None:
             raise Misuse(
                 Reason.HANDSHAKE_NOT_COMPLETE, "there are no keys to export from before the handshake"
             )
-        hs = self._hs
-        return export_keying_material(hs.suite.hash_name, hs.exporter_secret, label, context, length)
+        exporter = self._hs.exporter
+        if exporter is None:
+            # RFC 7627 1: two connections can have the same master secret, and so would have what is exported.
+            raise Misuse(
+                Reason.EXTENDED_MASTER_SECRET_MISSING,
+                "without extended_master_secret what is exported can be another connection's as well",
+            )
+        return exporter(label, context, length)
 
     # -- sending
 
@@ -133,8 +154,10 @@ class Connection:
         driver.writer.queue(_APPLICATION_DATA, data)
 
     def key_update(self, *, request: bool = True) -> None:
-        """Take the next key for what we send; with ``request`` the peer is told to do the same."""
+        """TLS 1.3: take the next key for what we send; with ``request`` the peer is told to do so too."""
         self._require_open()
+        if self._speaks12:
+            raise Misuse(Reason.BAD_CONFIGURATION, "TLS 1.2 has no KeyUpdate: open another connection")
         wanted = KeyUpdateRequest.update_requested if request else KeyUpdateRequest.update_not_requested
         self._driver.perform(UpdateKeys(wanted))
 
@@ -198,13 +221,10 @@ class Connection:
             self._raise_again(self._failure)
         if self.peer_closed or self._cancelled:
             return []
+        error = self._closed_early()
         if self.handshake_complete:
             error = PeerMisbehaved(
                 Reason.TRUNCATED, "the connection ended without close_notify: data may have been cut off"
-            )
-        else:
-            error = PeerMisbehaved(
-                Reason.CLOSED_DURING_HANDSHAKE, f"the peer closed the connection in {self.state}"
             )
         self._fail(error)
         raise error
@@ -251,10 +271,9 @@ class Connection:
             return  # we asked for it
         self._idle_messages += 1
         if self._idle_messages > MAX_IDLE_MESSAGES:
-            ticket = raw[0] == HandshakeType.new_session_ticket
+            reason = _IDLE_REASONS.get(raw[0], Reason.TOO_MANY_RENEGOTIATIONS)
             raise PeerMisbehaved(
-                Reason.TOO_MANY_TICKETS if ticket else Reason.TOO_MANY_KEY_UPDATES,
-                f"{MAX_IDLE_MESSAGES} handshake messages came with no data between them",
+                reason, f"{MAX_IDLE_MESSAGES} handshake messages came with no data between them"
             )
 
     def _on_application_data(self, record: Record) -> None:
@@ -264,7 +283,13 @@ class Connection:
             self._deliver(record.fragment)
 
     def _on_change_cipher_spec(self, record: Record) -> None:
-        """RFC 9846 5: between the first ClientHello and the peer's Finished it is dropped, if it is 0x01."""
+        """RFC 9846 5: between the first ClientHello and the peer's Finished it is dropped, if it is 0x01.
+
+        In TLS 1.2 it is a step of the handshake.
+        """
+        if self._speaks12:
+            self._driver.deliver_change_cipher_spec(record.fragment)
+            return
         if record.fragment != b"\x01":
             raise PeerMisbehaved(
                 Reason.BAD_CHANGE_CIPHER_SPEC,
@@ -272,8 +297,8 @@ class Connection:
             )
         if self.handshake_complete or not self._driver.hello_seen:
             raise PeerMisbehaved(Reason.UNEXPECTED_RECORD, f"change_cipher_spec came in {self.state}")
-        self._change_cipher_specs += 1
-        if self._change_cipher_specs > MAX_CHANGE_CIPHER_SPECS:
+        self._hs.change_cipher_specs += 1
+        if self._hs.change_cipher_specs > MAX_CHANGE_CIPHER_SPECS:
             raise PeerMisbehaved(
                 Reason.TOO_MANY_CHANGE_CIPHER_SPECS,
                 f"more than {MAX_CHANGE_CIPHER_SPECS} change_cipher_spec came",
@@ -289,7 +314,7 @@ class Connection:
             self._trace.alert(direction="received", level=name_of(alert.level, AlertLevel), description=name)
         if alert.description == AlertDescription.close_notify:
             self._on_close_notify()
-        elif alert.description == AlertDescription.user_canceled:
+        elif alert.description == AlertDescription.user_canceled or self._is_warning(alert):
             self._warnings += 1
             if self._warnings > MAX_WARNINGS:
                 raise PeerMisbehaved(Reason.TOO_MANY_ALERTS, f"more than {MAX_WARNINGS} warnings came")
@@ -297,11 +322,19 @@ class Connection:
             # RFC 9846 6: all others, unknown ones too, "MUST be treated as error alerts" whatever the level.
             raise AlertReceived(alert.description, f"the peer ended the connection with the alert {name}")
 
+    def _is_warning(self, alert: Alert) -> bool:
+        """RFC 5246 7.2.2: after a warning "generally the connection can continue normally".
+
+        Older servers warn of a name that they do not know (RFC 6066 3), before the version is agreed on.
+        """
+        speaks12 = self._speaks12 or (
+            self._hs.version is None and ProtocolVersion.TLSv1_2 in self._hs.config.parameters.protocols
+        )
+        return speaks12 and alert.level == AlertLevel.warning
+
     def _on_close_notify(self) -> None:
         if not self.handshake_complete:
-            raise PeerMisbehaved(
-                Reason.CLOSED_DURING_HANDSHAKE, f"the peer closed the connection in {self.state}"
-            )
+            raise self._closed_early()
         self.peer_closed = True
         self._driver.events.append(PeerClosed())
 
@@ -310,6 +343,15 @@ class Connection:
         ContentType.change_cipher_spec: _on_change_cipher_spec,
         ContentType.alert: _on_alert,
     }
+
+    def _closed_early(self) -> PeerMisbehaved:
+        return PeerMisbehaved(
+            Reason.CLOSED_DURING_HANDSHAKE, f"the peer closed the connection in {self.state}"
+        )
+
+    @property
+    def _speaks12(self) -> bool:
+        return self._hs.version is ProtocolVersion.TLSv1_2
 
     # -- failing
 
@@ -332,16 +374,19 @@ class Connection:
 
     def _fail(self, error: TLSError) -> None:
         """Forget what was to be sent, leave the alert, record the outcome. The only way to FAILED."""
-        error.events = tuple(self._driver.take_events())
-        self._failure = error
+        error.events, self._failure = tuple(self._driver.take_events()), error
         forget_variables(error)
         self._driver.stop()
+        if error.reason is not Reason.TRUNCATED:
+            # RFC 5246 7.2.1: "failure to properly close a connection no longer requires that a session not be
+            # resumed."
+            self._driver.forget_sessions()
         if isinstance(error, AlertReceived):
             # RFC 9846 6: after an error alert no "further data" is sent, not even what was queued before.
             self._driver.writer = RecordWriter(self._trace)
         # A padding policy may be what has failed, and the alert has to get out.
         self._driver.writer.padding = None
-        alert = alert_for(error)
+        alert = alert_for(error, self._hs.version)
         if alert is not None and not self._driver.send_closed:
             self._send_alert(alert)
         if self._trace:
@@ -366,6 +411,8 @@ class ClientConnection(Connection):
     def _flow(hs: Handshake[ClientConfig], name: Any) -> Flow[None]:
         connected = yield from client(hs, name)
         yield Emit(HandshakeCompleted(connected.negotiated))
+        if connected.negotiated.protocol is ProtocolVersion.TLSv1_2:
+            yield from client_post_handshake12(hs, connected)
         yield from client_post_handshake(hs, connected)
 
 
@@ -381,6 +428,8 @@ class ServerConnection(Connection):
     def _flow(hs: Handshake[ServerConfig]) -> Flow[None]:
         connected = yield from server(hs)
         yield Emit(HandshakeCompleted(connected.negotiated))
+        if connected.negotiated.protocol is ProtocolVersion.TLSv1_2:
+            yield from server_post_handshake12(hs)
         yield from server_post_handshake(hs, connected)
 
 

@@ -10,6 +10,8 @@ from pellucid.identity import VerifiedIdentity
 class Negotiated:
     """The parameters of an established connection.
 
+    ``group`` is None where there was no Diffie-Hellman, in RSA key exchange and in resumption of TLS 1.2, and
+    where a server of TLS 1.2 used a finite field of its own.
     ``signature_scheme`` is what the server signed with, None in a resumed or pre-shared-key
     handshake. ``peer_chain`` is the peer's certificates, DER, its own first; in a resumed handshake
     those of the first one; empty where the peer showed none. ``peer_identity`` is the proof that
@@ -18,7 +20,7 @@ class Negotiated:
 
     protocol: ProtocolVersion
     cipher_suite: CipherSuite
-    group: NamedGroup
+    group: NamedGroup | None
     signature_scheme: SignatureScheme | None = None
     alpn: str | None = None
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)

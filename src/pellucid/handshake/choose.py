@@ -118,8 +118,8 @@ def protocol_text(name: bytes) -> str:
 
 def choose_credential(
     credentials: Sequence[Credential], wanted: SelectCredential, trace: TraceView | None
-) -> tuple[Credential, SignatureScheme] | None:
-    """The credential to show and the scheme to sign with; None where no key can sign what the peer verifies.
+) -> tuple[Credential, SignatureScheme | None] | None:
+    """The credential to show and the scheme to sign with; None where no key can do what is wanted.
 
     RFC 9846 4.5.1.2: a credential for the name that was asked for comes before others, one whose chain the
     peer can verify before others again, then one that a named authority issued; otherwise the order of the
@@ -127,10 +127,10 @@ def choose_credential(
     """
     name = wanted.server_name
     verifiable, authorities = set(wanted.certificate_schemes), set(wanted.authorities)
-    usable: list[tuple[tuple[bool, bool, bool], Credential, SignatureScheme]] = []
+    usable: list[tuple[tuple[bool, bool, bool], Credential, SignatureScheme | None]] = []
     for credential in credentials:
-        scheme = first_shared(credential.schemes, wanted.schemes)
-        if scheme is not None:
+        can, scheme = _ability(credential, wanted)
+        if can:
             other_name = name is not None and not credential.matches(name)
             unverifiable = any(verifiable.isdisjoint(any_of) for any_of in credential.chain_schemes)
             other_issuer = bool(authorities) and authorities.isdisjoint(credential.issuers)
@@ -139,28 +139,49 @@ def choose_credential(
     best = min(usable, key=lambda entry: entry[0], default=None)
     chosen = best[1:] if best else None
     if trace:
-        _trace_credential(trace, credentials, name, wanted.schemes, chosen)
+        _trace_credential(trace, credentials, wanted, chosen)
     return chosen
+
+
+def _ability(credential: Credential, wanted: SelectCredential) -> tuple[bool, SignatureScheme | None]:
+    """Whether the key can do it, and the scheme to sign with."""
+    needs = wanted.needs
+    if needs is None:
+        scheme = first_shared(credential.schemes, wanted.schemes)
+        return scheme is not None, scheme
+    if credential.key_kind not in needs.kinds:
+        return False, None
+    if needs.decrypts:
+        return credential.can_decrypt, None
+    if needs.curves is not None and credential.curve is not None and credential.curve not in needs.curves:
+        # RFC 8422 5.1: the curve of the certificate's key is negotiated with the others.
+        return False, None
+    scheme = first_shared(credential.schemes12, wanted.schemes)
+    return scheme is not None and credential.can_sign, scheme
 
 
 def _trace_credential(
     trace: TraceView,
     credentials: Sequence[Credential],
-    server_name: str | None,
-    schemes: Sequence[int],
-    chosen: tuple[Credential, SignatureScheme] | None,
+    wanted: SelectCredential,
+    chosen: tuple[Credential, SignatureScheme | None] | None,
 ) -> None:
+    decrypts = wanted.needs is not None and wanted.needs.decrypts
     trace.choice(
         what="certificate" if trace.side == "server" else "client_certificate",
         ours=[credential.subject for credential in credentials],
-        theirs=[server_name] if server_name else [],
+        theirs=[wanted.server_name] if wanted.server_name else [],
         chosen=chosen[0].subject if chosen else "",
-        rule="the first for the name asked for, whose key signs what the peer verifies",
+        rule="the first for the name asked for, whose key "
+        + ("decrypts" if decrypts else "signs what the peer verifies"),
     )
+    if decrypts:
+        return
+    ours = (chosen[0].schemes if wanted.needs is None else chosen[0].schemes12) if chosen else ()
     trace.choice(
         what="signature_scheme",
-        ours=[str(scheme) for scheme in chosen[0].schemes] if chosen else [],
-        theirs=names_of(schemes, SignatureScheme),
+        ours=[str(scheme) for scheme in ours],
+        theirs=names_of(wanted.schemes, SignatureScheme),
         chosen=str(chosen[1]) if chosen else "",
         rule="what the certificate's key prefers of what the peer verifies",
     )

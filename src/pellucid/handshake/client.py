@@ -9,6 +9,8 @@ ClientHello            -------->
 from pellucid.codes import CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
 from pellucid.crypto.suites import SUITES, Suite
 from pellucid.errors import Misuse, PeerIncompatible, PeerMisbehaved, Reason
+from pellucid.handshake.answers import check_answer
+from pellucid.handshake.client12 import client12
 from pellucid.handshake.client13 import client13
 from pellucid.handshake.effects import Flow, SendChangeCipherSpec
 from pellucid.handshake.flow import ClientHandshake, receive
@@ -23,46 +25,59 @@ MAX_COOKIE_BYTES = 2**15
 
 
 def client(hs: ClientHandshake, server_name: ServerName | None) -> Flow[Connected]:
-    """RFC 9846 figure 1, as the client sees it, up to the version; ``client13`` goes on."""
+    """RFC 9846 figure 1, as the client sees it, up to the version; ``client13`` or ``client12`` goes on."""
     offer = yield from make_offer(hs, server_name)
     yield hs.send_encoded(offer.hello)
     answer = yield from receive(hs, "WAIT_SH", ServerHello, HelloRetryRequest, hashed=False)
-    retried: HelloRetryRequest | None = None
+    hs.version = _selected_version(hs, answer)
     if isinstance(answer, HelloRetryRequest):
-        retried = answer
-        yield from _retry(hs, offer, retried)
-        # RFC 9846 4.2.4: a second HelloRetryRequest is an unexpected message.
-        answer = yield from receive(hs, "WAIT_SH", ServerHello, hashed=False)
-        if answer.extensions.find(ext.SupportedVersionsServerHello) is None:
-            # RFC 9846 4.2.4: selected_version "MUST be retained in the ServerHello"
-            raise PeerMisbehaved(
-                Reason.HELLO_RETRY_CHANGED,
-                "the server speaks TLS 1.3 in its HelloRetryRequest and not any more",
-            )
-    suite = _check_hello(hs, offer, answer)
-    if retried is not None:
-        if answer.cipher_suite != retried.cipher_suite:
-            raise PeerMisbehaved(
-                Reason.HELLO_RETRY_CHANGED,
-                f"the server chose {name_of(retried.cipher_suite, CipherSuite)} in its HelloRetryRequest"
-                f" and {suite} in its ServerHello",
-            )
+        answer, suite = yield from _retry(hs, offer, answer)
+    elif hs.version is ProtocolVersion.TLSv1_2:
+        return (yield from client12(hs, offer, answer))
     else:
+        suite = _check_hello13(hs, offer, answer)
         hs.transcript.start(suite.hash_name)
+        if offer.hello.legacy_session_id:
+            # RFC 9846 E.4: once, "immediately before its second flight"
+            yield SendChangeCipherSpec(disguise=True)
     hs.suite = suite
     hs.transcript.add(answer.raw)
-    if offer.hello.legacy_session_id and retried is None:
-        # RFC 9846 E.4: once, "immediately before its second flight"
-        yield SendChangeCipherSpec()
     return (yield from client13(hs, offer, answer))
 
 
-def _retry(hs: ClientHandshake, offer: Offer, request: HelloRetryRequest) -> Flow[None]:
+def _retry(hs: ClientHandshake, offer: Offer, request: HelloRetryRequest) -> Flow[tuple[ServerHello, Suite]]:
     """RFC 9846 4.2.4: send the hello again with what the server asks for, and nothing else changed."""
-    suite = _check_hello(hs, offer, request)
+    suite = _check_hello13(hs, offer, request)
     hs.transcript.start(suite.hash_name)
     hs.transcript.replace_with_message_hash()
     hs.transcript.add(request.raw)
+    _change_hello(hs, offer, request)
+    # RFC 9846 4.2.4: PSKs of another hash than the server's suite are left out.
+    offer.psks = [psk for psk in offer.psks if psk.suite.hash_name == suite.hash_name]
+    offer.hello.extensions.pop(ExtensionType.pre_shared_key, None)
+    finish_hello(hs, offer)
+    if offer.hello.legacy_session_id:
+        yield SendChangeCipherSpec(disguise=True)
+    yield hs.send_encoded(offer.hello)
+    # RFC 9846 4.2.4: a second HelloRetryRequest is an unexpected message.
+    answer = yield from receive(hs, "WAIT_SH", ServerHello, hashed=False)
+    if answer.extensions.find(ext.SupportedVersionsServerHello) is None:
+        # RFC 9846 4.2.4: selected_version "MUST be retained in the ServerHello"
+        raise PeerMisbehaved(
+            Reason.HELLO_RETRY_CHANGED, "the server speaks TLS 1.3 in its HelloRetryRequest and not any more"
+        )
+    hs.version = _selected_version(hs, answer)
+    if _check_hello13(hs, offer, answer) is not suite:
+        raise PeerMisbehaved(
+            Reason.HELLO_RETRY_CHANGED,
+            f"the server chose {suite} in its HelloRetryRequest"
+            f" and {name_of(answer.cipher_suite, CipherSuite)} in its ServerHello",
+        )
+    return answer, suite
+
+
+def _change_hello(hs: ClientHandshake, offer: Offer, request: HelloRetryRequest) -> None:
+    """Put into the hello what the HelloRetryRequest asks for: a share of another group, a cookie, or both."""
     hello = offer.hello
     cookie = request.extensions.find(ext.Cookie)
     wanted = request.extensions.find(ext.KeyShareHelloRetryRequest)
@@ -83,13 +98,6 @@ def _retry(hs: ClientHandshake, offer: Offer, request: HelloRetryRequest) -> Flo
     if hs.trace:
         found = f"group {wanted.selected_group}" if wanted else "cookie"
         hs.trace.check(what="hello_retry_request", expected="something to change", found=found, ok=True)
-    # RFC 9846 4.2.4: PSKs of another hash than the server's suite are left out.
-    offer.psks = [psk for psk in offer.psks if psk.suite.hash_name == suite.hash_name]
-    hello.extensions.pop(ExtensionType.pre_shared_key, None)
-    finish_hello(hs, offer)
-    if hello.legacy_session_id:
-        yield SendChangeCipherSpec()
-    yield hs.send_encoded(offer.hello)
 
 
 def _check_wanted_group(hs: ClientHandshake, offer: Offer, group: NamedGroup | int) -> NamedGroup:
@@ -106,9 +114,8 @@ def _check_wanted_group(hs: ClientHandshake, offer: Offer, group: NamedGroup | i
     return group
 
 
-def _check_hello(hs: ClientHandshake, offer: Offer, answer: ServerHello | HelloRetryRequest) -> Suite:
-    """What holds for both answers (RFC 9846 4.2.3): version, session ID, suite, compression, extensions."""
-    _check_version(hs, answer)
+def _check_hello13(hs: ClientHandshake, offer: Offer, answer: ServerHello | HelloRetryRequest) -> Suite:
+    """What holds for both answers of TLS 1.3 (RFC 9846 4.2.3)."""
     if answer.legacy_version != ProtocolVersion.TLSv1_2:
         raise PeerMisbehaved(
             Reason.WRONG_LEGACY_VERSION, f"legacy_version is 0x{answer.legacy_version:04x} instead of 0x0303"
@@ -119,67 +126,55 @@ def _check_hello(hs: ClientHandshake, offer: Offer, answer: ServerHello | HelloR
         hs.trace.check(what="session_id_echo", expected=offer.hello.legacy_session_id, found=echo, ok=ok)
     if not ok:
         raise PeerMisbehaved(Reason.WRONG_SESSION_ID_ECHO, "the server does not echo our legacy_session_id")
-    if answer.cipher_suite not in hs.config.parameters.cipher_suites:
-        name = name_of(answer.cipher_suite, CipherSuite)
-        raise PeerMisbehaved(Reason.SUITE_NOT_OFFERED, f"the server chose {name}, which was not offered")
-    if answer.legacy_compression_method != 0:
-        raise PeerMisbehaved(
-            Reason.WRONG_COMPRESSION_METHOD,
-            f"the server chose compression {answer.legacy_compression_method}",
-        )
-    for code in answer.extensions:
-        if code not in offer.hello.extensions and not (
-            code == ExtensionType.cookie and isinstance(answer, HelloRetryRequest)
-        ):
-            raise PeerMisbehaved(
-                Reason.UNSOLICITED_EXTENSION,
-                f"the server answers {name_of(code, ExtensionType)}, which was not asked",
-            )
-    suite = SUITES[answer.cipher_suite]
-    if hs.trace:
-        ours = [str(code) for code in hs.config.parameters.cipher_suites]
-        hs.trace.choice(what="cipher_suite", ours=ours, chosen=str(suite), rule="the server chose it")
-    return suite
+    check_answer(hs, offer, answer)
+    return SUITES[answer.cipher_suite]
 
 
-def _check_version(hs: ClientHandshake, answer: ServerHello | HelloRetryRequest) -> None:
+def _selected_version(hs: ClientHandshake, answer: ServerHello | HelloRetryRequest) -> ProtocolVersion:
+    """The version that the server chose, if we offered it."""
     selected = answer.extensions.find(ext.SupportedVersionsServerHello)
     if selected is None:
         if isinstance(answer, HelloRetryRequest):
             raise PeerMisbehaved(Reason.MISSING_EXTENSION, "the HelloRetryRequest has no supported_versions")
-        _refuse_old_version(hs, answer)
-    version = selected.selected_version if selected else 0
-    ok = version in hs.config.parameters.protocols
-    if hs.trace:
-        ours = [str(protocol) for protocol in hs.config.parameters.protocols]
-        hs.trace.choice(
-            what="version", ours=ours, chosen=str(version) if ok else "", rule="the server chose it"
-        )
-    if not ok:
+        return _older_version(hs, answer)
+    # RFC 9846 4.3.1: of a version "prior to TLS 1.3" the extension does not speak.
+    version = selected.selected_version
+    ok = version is ProtocolVersion.TLSv1_3 and version in hs.config.parameters.protocols
+    _trace_version(hs, str(version) if ok else "", "the server chose it")
+    if not ok or not isinstance(version, ProtocolVersion):
         label = name_of(version, ProtocolVersion)
         raise PeerMisbehaved(Reason.VERSION_NOT_OFFERED, f"the server chose {label}, which was not offered")
+    return version
 
 
-def _refuse_old_version(hs: ClientHandshake, answer: ServerHello) -> None:
+def _older_version(hs: ClientHandshake, answer: ServerHello) -> ProtocolVersion:
     """A server without supported_versions speaks TLS 1.2 or less."""
-    label = name_of(answer.legacy_version, ProtocolVersion)
-    # RFC 9846 4.2.3: the end of the random tells that the server could do better, so that somebody on the
-    # path has tampered with our hello.
-    downgraded = answer.random.endswith((DOWNGRADE_TLS12, DOWNGRADE_TLS11))
-    if hs.trace:
-        hs.trace.check(
-            what="downgrade_sentinel", expected="no sentinel", found=answer.random[-8:], ok=not downgraded
-        )
-    if downgraded:
-        raise PeerMisbehaved(
-            Reason.DOWNGRADE_DETECTED, f"the server could speak TLS 1.3 and was made to choose {label}"
-        )
+    version = answer.legacy_version
+    label = name_of(version, ProtocolVersion)
+    offered = hs.config.parameters.protocols
+    if ProtocolVersion.TLSv1_3 in offered or version != ProtocolVersion.TLSv1_2:
+        # RFC 9846 4.2.3: the end of the random tells that the server could do better, so that somebody on
+        # the path has tampered with our hello.
+        downgraded = answer.random.endswith((DOWNGRADE_TLS12, DOWNGRADE_TLS11))
+        if hs.trace:
+            hs.trace.check(
+                what="downgrade_sentinel", expected="no sentinel", found=answer.random[-8:], ok=not downgraded
+            )
+        if downgraded:
+            raise PeerMisbehaved(
+                Reason.DOWNGRADE_DETECTED, f"the server could do better and was made to choose {label}"
+            )
+    if version is not ProtocolVersion.TLSv1_2 or version not in offered:
+        _trace_version(hs, "", "the server's highest version", label)
+        raise PeerIncompatible(Reason.NO_SHARED_VERSION, f"the server speaks {label}, which we do not accept")
+    _trace_version(hs, label, "the server chose it")
+    return version
+
+
+def _trace_version(hs: ClientHandshake, chosen: str, rule: str, *theirs: str) -> None:
     if hs.trace:
         ours = [str(protocol) for protocol in hs.config.parameters.protocols]
-        hs.trace.choice(
-            what="version", ours=ours, theirs=[label], chosen="", rule="the server's highest version"
-        )
-    raise PeerIncompatible(Reason.NO_SHARED_VERSION, f"the server speaks {label}, which we do not accept")
+        hs.trace.choice(what="version", ours=ours, theirs=theirs, chosen=chosen, rule=rule)
 
 
 def require_name(server_name: ServerName | None, hs: ClientHandshake) -> None:

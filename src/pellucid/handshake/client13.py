@@ -12,14 +12,18 @@
 [Application Data] <------->  [Application Data]
 """
 
-from pellucid.codes import ExtensionType, NamedGroup, SignatureScheme, name_of
+from functools import partial
+
+from pellucid.codes import NamedGroup, ProtocolVersion, SignatureScheme, name_of
 from pellucid.errors import PeerMisbehaved, Reason
+from pellucid.handshake.answers import agreed_protocol, check_unsolicited
 from pellucid.handshake.authenticate import answer_request, receive_certificate
 from pellucid.handshake.effects import Flow
 from pellucid.handshake.flow import ClientHandshake, receive
 from pellucid.handshake.offer import Offer, Psk
 from pellucid.handshake.proofs import ByCertificate, ByPsk, Connected, Origin, verify_finished
-from pellucid.keys import finished_verify_data
+from pellucid.handshake.record_sizes import take_record_sizes
+from pellucid.keys import export_keying_material, finished_verify_data
 from pellucid.messages import Certificate, CertificateRequest, EncryptedExtensions, Finished, ServerHello
 from pellucid.messages import extensions as ext
 from pellucid.result import Negotiated
@@ -37,7 +41,9 @@ def client13(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Fl
     yield hs.install_keys("write", "handshake", client_secret)
 
     encrypted_extensions = yield from receive(hs, "WAIT_EE", EncryptedExtensions)
-    alpn = _check_encrypted_extensions(hs, offer, encrypted_extensions)
+    check_unsolicited(offer, encrypted_extensions.extensions)
+    alpn = agreed_protocol(hs, encrypted_extensions.extensions)
+    yield from take_record_sizes(hs, offer.hello.extensions, encrypted_extensions.extensions)
 
     request: CertificateRequest | None = None
     peer: ByCertificate | ByPsk
@@ -59,7 +65,9 @@ def client13(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Fl
     schedule.main()
     transcript_hash = hs.transcript.digest()
     client_application, server_application = schedule.application_traffic_secrets(transcript_hash)
-    hs.exporter_secret = schedule.exporter_secret(transcript_hash)
+    hs.exporter = partial(
+        export_keying_material, hs.suite.hash_name, schedule.exporter_secret(transcript_hash)
+    )
     hs.log_key("CLIENT_TRAFFIC_SECRET_0", client_application)
     hs.log_key("SERVER_TRAFFIC_SECRET_0", server_application)
     yield hs.install_keys("read", "application", server_application)
@@ -140,32 +148,6 @@ def _key_exchange(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) 
     return group, secret
 
 
-def _check_encrypted_extensions(
-    hs: ClientHandshake, offer: Offer, message: EncryptedExtensions
-) -> str | None:
-    """RFC 9846 4.4.1: answers only to what was asked. Gives the application protocol, if any."""
-    for code in message.extensions:
-        if code not in offer.hello.extensions:
-            name = name_of(code, ExtensionType)
-            raise PeerMisbehaved(
-                Reason.UNSOLICITED_EXTENSION, f"the server answers {name}, which was not asked"
-            )
-    answer = message.extensions.find(ext.ProtocolNameList)
-    if answer is None:
-        return None
-    names = answer.protocol_name_list
-    offered = [name.encode() for name in hs.config.alpn_protocols]
-    # RFC 7301 3.1: the list "MUST contain exactly one "ProtocolName""
-    if len(names) != 1 or names[0] not in offered:
-        raise PeerMisbehaved(
-            Reason.ALPN_NOT_OFFERED, f"the server chose the protocols {names[:3]}, offered were {offered}"
-        )
-    alpn = names[0].decode()
-    if hs.trace:
-        hs.trace.choice(what="alpn", ours=hs.config.alpn_protocols, chosen=alpn, rule="the server chose it")
-    return alpn
-
-
 def _check_request(request: CertificateRequest) -> CertificateRequest:
     # RFC 9846 4.4.2: the context "SHALL be zero length unless used for the post-handshake authentication"
     if request.certificate_request_context:
@@ -199,7 +181,7 @@ def _negotiated(
         identity, scheme = peer.identity, peer.signature.scheme
         chain = peer.chain
     return Negotiated(
-        protocol=hs.config.parameters.protocols[0],
+        protocol=ProtocolVersion.TLSv1_3,
         cipher_suite=hs.suite.code,
         group=group,
         signature_scheme=scheme,

@@ -62,7 +62,7 @@ def check_client_hello(hello: ClientHello) -> Request:
         _check_shares(groups.named_group_list, key_share),
         tuple(schemes.supported_signature_algorithms) if schemes else (),
         psks,
-        _server_name(extensions),
+        server_name_in(extensions),
     )
 
 
@@ -165,7 +165,7 @@ def _second_hello_fault(
     return None
 
 
-def _server_name(extensions: Extensions) -> str | None:
+def server_name_in(extensions: Extensions) -> str | None:
     """The host name that the client asks for, None where it names none (RFC 6066 3)."""
     names = extensions.find(ext.ServerNameList)
     if names is None:

@@ -10,11 +10,13 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from pellucid.codes import KeyUpdateRequest, SignatureScheme
+from pellucid.codes import AlertDescription, KeyUpdateRequest, SignatureScheme
 from pellucid.crypto.suites import Suite
+from pellucid.crypto.suites12 import Suite12
 from pellucid.events import Event
 from pellucid.identity import Credential, ServerName
-from pellucid.messages import HandshakeMessage
+from pellucid.keys import CipherKeys
+from pellucid.messages import ChangeCipherSpec, HandshakeMessage
 from pellucid.sessions import Session, TicketState
 
 T = TypeVar("T")
@@ -22,10 +24,13 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Receive:
-    """Wait for one of ``expected`` in ``state`` (RFC 9846 appendix A's name); answered by the message."""
+    """Wait for one of ``expected`` in ``state`` (RFC 9846 appendix A's name); answered by the message.
+
+    In TLS 1.2 a ChangeCipherSpec may be what is due, though it is no handshake message.
+    """
 
     state: str
-    expected: tuple[type[HandshakeMessage], ...]
+    expected: tuple[type[HandshakeMessage | ChangeCipherSpec], ...]
 
 
 @dataclass(slots=True)
@@ -37,7 +42,12 @@ class Send:
 
 @dataclass(slots=True)
 class SendChangeCipherSpec:
-    """Queue the record that makes TLS 1.3 look like 1.2 to a middlebox (RFC 9846 E.4)."""
+    """Queue the record that in TLS 1.2 says: what I send next is protected (RFC 5246 7.1).
+
+    With ``disguise`` it says nothing, but makes TLS 1.3 look like 1.2 to a middlebox (RFC 9846 E.4).
+    """
+
+    disguise: bool
 
 
 @dataclass(slots=True)
@@ -51,6 +61,28 @@ class InstallKeys:
     epoch: str
     suite: Suite
     secret: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class InstallCipher:
+    """TLS 1.2: make the pending connection state the current one (RFC 5246 6.1), in one direction."""
+
+    direction: Literal["read", "write"]
+    suite: Suite12
+    keys: CipherKeys = field(repr=False)
+    encrypt_then_mac: bool
+
+
+@dataclass(slots=True)
+class LimitRecords:
+    """From here on the content of a record has at most so many bytes, sent and received.
+
+    ``plaintext``: of one that is not protected as well.
+    """
+
+    send_bytes: int
+    receive_bytes: int
+    plaintext: bool
 
 
 @dataclass(slots=True)
@@ -68,26 +100,43 @@ class UpdateKeys:
 class VerifyIdentity:
     """Is this chain what it should be? Answered by the proof, or raises ``CertificateRejected``.
 
-    ``server_name``: what the peer must be, as a server; None: the peer is a client.
+    ``server_name``: what the peer must be, as a server; None: the peer is a client. ``encrypts``: its key is
+    for us to encrypt with, and not to sign (RSA key exchange of TLS 1.2).
     """
 
     chain: tuple[bytes, ...]
     whose: Literal["client", "server"]
     server_name: ServerName | None
+    encrypts: bool = False
+
+
+@dataclass(slots=True)
+class KeyNeeds:
+    """What a suite of TLS 1.2 asks of our key.
+
+    ``kinds``: "RSA" or "ECDSA" or both, as suites call them. ``decrypts``: it is to decrypt, and not to sign.
+    ``curves``: those that the peer can do; None where it does not say.
+    """
+
+    kinds: Sequence[str]
+    decrypts: bool = False
+    curves: Sequence[int] | None = None
 
 
 @dataclass(slots=True)
 class SelectCredential:
     """Which of our credentials fits? Answered by one and the scheme to sign with, or None.
 
-    ``schemes``: what the peer verifies in a CertificateVerify; ``certificate_schemes``: in certificates
-    (RFC 9846 4.3.3); ``authorities``: names of those it trusts, none for no preference.
+    ``schemes``: what the peer verifies in the handshake; ``certificate_schemes``: in certificates (RFC 9846
+    4.3.3); ``authorities``: names of those it trusts, none for no preference. ``needs``: None in TLS 1.3.
+    Where the key is to decrypt, the scheme is None.
     """
 
     server_name: str | None
     schemes: Sequence[int]
     certificate_schemes: Sequence[int]
     authorities: Sequence[bytes]
+    needs: KeyNeeds | None = None
 
 
 @dataclass(slots=True)
@@ -97,6 +146,20 @@ class Sign:
     credential: Credential
     scheme: SignatureScheme
     content: bytes
+    tls12: bool = False
+
+
+@dataclass(slots=True)
+class DecryptPremaster:
+    """Answered by 48 bytes: the premaster secret, or ``otherwise`` where it cannot be had.
+
+    Which of the two it was nobody is told (RFC 5246 7.4.7.1). ``client_version``: as the ClientHello says.
+    """
+
+    credential: Credential
+    ciphertext: bytes
+    client_version: int
+    otherwise: bytes = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -122,9 +185,31 @@ class SealTicket:
 
 @dataclass(slots=True)
 class OpenTicket:
-    """Server: answered by what the ticket holds, None where it is not ours or too old."""
+    """Server: answered by what the ticket holds; None where it is not ours, too old or of another version."""
 
     ticket: bytes
+
+
+@dataclass(slots=True)
+class FindCached:
+    """Server: answered by the session of TLS 1.2 with this ID, or None."""
+
+    session_id: bytes
+
+
+@dataclass(slots=True)
+class StoreCached:
+    """Server: keep a session of TLS 1.2 under its ID."""
+
+    session_id: bytes
+    state: TicketState
+
+
+@dataclass(slots=True)
+class Warn:
+    """Send an alert that ends nothing."""
+
+    description: AlertDescription
 
 
 @dataclass(slots=True)
@@ -146,14 +231,20 @@ Effect = (
     | Send
     | SendChangeCipherSpec
     | InstallKeys
+    | InstallCipher
+    | LimitRecords
     | UpdateKeys
     | VerifyIdentity
     | SelectCredential
     | Sign
+    | DecryptPremaster
     | FindSession
     | StoreSession
     | SealTicket
     | OpenTicket
+    | FindCached
+    | StoreCached
+    | Warn
     | SkipEarlyData
     | Emit
 )

@@ -6,14 +6,16 @@ is the RFC's "Recv EncryptedExtensions" in the state WAIT_EE.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from pellucid.codes import SignatureScheme
+from pellucid.codes import ProtocolVersion, SignatureScheme
 from pellucid.config import ClientConfig, Config, Entropy, ServerConfig
 from pellucid.crypto.suites import Suite
 from pellucid.handshake.effects import (
     Flow,
     InstallKeys,
+    KeyNeeds,
     Receive,
     SelectCredential,
     Send,
@@ -22,14 +24,14 @@ from pellucid.handshake.effects import (
 )
 from pellucid.identity import Credential, ServerName, VerifiedIdentity
 from pellucid.keys import KeySchedule, Transcript
-from pellucid.messages import Extensions, HandshakeMessage
+from pellucid.messages import ChangeCipherSpec, Extensions, HandshakeMessage
 from pellucid.messages import extensions as ext
 
 if TYPE_CHECKING:
     from pellucid.trace import TraceView
 
 Cfg = TypeVar("Cfg", bound=Config)
-A = TypeVar("A", bound=HandshakeMessage)
+A = TypeVar("A", bound=HandshakeMessage | ChangeCipherSpec)
 B = TypeVar("B", bound=HandshakeMessage)
 
 
@@ -41,10 +43,11 @@ class Handshake(Generic[Cfg]):
 
     __slots__ = (
         "awaits_key_update",
+        "change_cipher_specs",
         "client_random",
         "config",
         "entropy",
-        "exporter_secret",
+        "exporter",
         "key_entropy",
         "read_epoch",
         "read_secret",
@@ -53,10 +56,12 @@ class Handshake(Generic[Cfg]):
         "suite",
         "trace",
         "transcript",
+        "version",
         "write_epoch",
         "write_secret",
     )
 
+    #: Of TLS 1.3.
     suite: Suite
 
     def __init__(self, side: Literal["client", "server"], config: Cfg, trace: TraceView | None) -> None:
@@ -67,12 +72,18 @@ class Handshake(Generic[Cfg]):
         self.key_entropy: Entropy | None = None if config.default_entropy else config.entropy
         self.transcript = Transcript()
         self.client_random = b""
+        #: None until the ServerHello decides it.
+        self.version: ProtocolVersion | None = None
+        #: How many came that TLS 1.3 ignores.
+        self.change_cipher_specs = 0
         # What is left of the key schedule when the handshake is complete; all else is forgotten by then,
         # so that a KeyUpdate protects what came before it. Application traffic secrets, and how many
         # KeyUpdates led to them:
         self.read_secret = self.write_secret = b""
         self.read_epoch = self.write_epoch = 0
-        self.exporter_secret = self.resumption_secret = b""
+        self.resumption_secret = b""
+        #: Gives keying material for a label, a context or None, and a length.
+        self.exporter: Callable[[bytes, bytes | None, int], bytes] | None = None
         self.awaits_key_update = False
 
     def now(self) -> float:
@@ -92,7 +103,8 @@ class Handshake(Generic[Cfg]):
 
     def forget(self) -> None:
         """RFC 9846 6: "forget the secret values and keys established in failed connections"."""
-        self.read_secret = self.write_secret = self.exporter_secret = self.resumption_secret = b""
+        self.read_secret = self.write_secret = self.resumption_secret = b""
+        self.exporter = None
 
     def send(self, message: HandshakeMessage) -> Send:
         """Encode and hash a message of the handshake; to be yielded, so that it is queued."""
@@ -120,6 +132,8 @@ def receive(hs: AnyHandshake, state: str, a: type[A], /, *, hashed: bool = True)
 def receive(
     hs: AnyHandshake, state: str, a: type[A], b: type[B], /, *, hashed: bool = True
 ) -> Flow[A | B]: ...
+@overload
+def receive(hs: AnyHandshake, state: str, /, *expected: type[A], hashed: bool = True) -> Flow[A]: ...
 def receive(hs: AnyHandshake, state: str, *expected: type[Any], hashed: bool = True) -> Flow[Any]:
     """Wait in ``state`` for a message of one of these kinds; any other is a fault of the peer.
 
@@ -135,30 +149,53 @@ def receive(hs: AnyHandshake, state: str, *expected: type[Any], hashed: bool = T
 
 
 def verify_identity(
-    chain: tuple[bytes, ...], whose: Literal["client", "server"], server_name: ServerName | None
+    chain: tuple[bytes, ...],
+    whose: Literal["client", "server"],
+    server_name: ServerName | None,
+    *,
+    encrypts: bool = False,
 ) -> Flow[VerifiedIdentity]:
-    identity: VerifiedIdentity = yield VerifyIdentity(chain, whose, server_name)
+    identity: VerifiedIdentity = yield VerifyIdentity(chain, whose, server_name, encrypts)
     return identity
 
 
 def select_credential(
     server_name: str | None, asked: Extensions
 ) -> Flow[tuple[Credential, SignatureScheme] | None]:
-    """The credential that fits what a ClientHello or a CertificateRequest says of it in its extensions."""
-    schemes = asked.find(ext.SignatureSchemeList)
-    verified = schemes.supported_signature_algorithms if schemes else []
-    # RFC 9846 4.3.3: without signature_algorithms_cert, signature_algorithms is for certificates as well.
-    in_certificates = asked.find(ext.SignatureSchemeListCert)
+    """TLS 1.3: the credential that fits what a ClientHello or a CertificateRequest says in its extensions."""
+    schemes, in_certificates = schemes_in(asked)
     authorities = asked.find(ext.CertificateAuthorities)
     selected: tuple[Credential, SignatureScheme] | None = yield SelectCredential(
-        server_name,
-        verified,
-        in_certificates.supported_signature_algorithms if in_certificates else verified,
-        authorities.authorities if authorities else [],
+        server_name, schemes, in_certificates, authorities.authorities if authorities else []
     )
     return selected
 
 
-def sign(credential: Credential, scheme: SignatureScheme, content: bytes) -> Flow[bytes]:
-    signature: bytes = yield Sign(credential, scheme, content)
+def select_credential12(
+    server_name: str | None,
+    schemes: Sequence[int],
+    in_certificates: Sequence[int],
+    authorities: Sequence[bytes],
+    needs: KeyNeeds,
+) -> Flow[tuple[Credential, SignatureScheme | None] | None]:
+    """TLS 1.2: the credential whose key can do what the suite wants of it."""
+    selected: tuple[Credential, SignatureScheme | None] | None = yield SelectCredential(
+        server_name, schemes, in_certificates, authorities, needs
+    )
+    return selected
+
+
+def schemes_in(asked: Extensions) -> tuple[Sequence[int], Sequence[int]]:
+    """What the peer verifies in the handshake, and in certificates."""
+    found = asked.find(ext.SignatureSchemeList)
+    schemes = found.supported_signature_algorithms if found else []
+    # RFC 9846 4.3.3: without signature_algorithms_cert, signature_algorithms is for certificates as well.
+    others = asked.find(ext.SignatureSchemeListCert)
+    return schemes, others.supported_signature_algorithms if others else schemes
+
+
+def sign(
+    credential: Credential, scheme: SignatureScheme, content: bytes, *, tls12: bool = False
+) -> Flow[bytes]:
+    signature: bytes = yield Sign(credential, scheme, content, tls12)
     return signature

@@ -2,17 +2,26 @@
 
 from dataclasses import dataclass
 
-from pellucid.codes import NamedGroup, NameType, ProtocolVersion, PskKeyExchangeMode
+from pellucid.codes import (
+    CertificateStatusType,
+    CipherSuite,
+    ECPointFormat,
+    NamedGroup,
+    NameType,
+    ProtocolVersion,
+    PskKeyExchangeMode,
+)
 from pellucid.crypto.groups import PrivateShare, generate
 from pellucid.crypto.suites import SUITES, Suite
+from pellucid.crypto.suites12 import SUITES12
 from pellucid.handshake.authenticate import certificate_authorities
 from pellucid.handshake.effects import FindSession, Flow
 from pellucid.handshake.flow import ClientHandshake
+from pellucid.handshake.record_sizes import ask_for_record_sizes
 from pellucid.identity import ServerName as Name
 from pellucid.keys import KeySchedule, finished_verify_data
 from pellucid.messages import ClientHello, Extensions
 from pellucid.messages import extensions as ext
-from pellucid.policy import CERTIFICATE_ONLY_SCHEMES
 from pellucid.sessions import Session
 
 #: RFC 9846 4.2.2: "this list MUST contain exactly one byte, set to zero"
@@ -39,32 +48,49 @@ class Psk:
 
 @dataclass(slots=True)
 class Offer:
-    """A ClientHello and the secrets behind it."""
+    """A ClientHello and the secrets behind it. ``session12``: a session of TLS 1.2 that may be resumed."""
 
     hello: ClientHello
     shares: dict[NamedGroup, PrivateShare]
     psks: list[Psk]
+    session12: Session | None
     server_name: Name | None
 
 
 def make_offer(hs: ClientHandshake, server_name: Name | None) -> Flow[Offer]:
     """Everything that we support, shares for the groups we expect, and a session if we have one."""
     shares = make_shares(hs, hs.config.share_groups)
-    psks = yield from _find_psks(hs, server_name)
+    session = yield from _find_session(hs, server_name)
+    psks = _psks(hs, session)
+    session12 = session if session and session.protocol is ProtocolVersion.TLSv1_2 else None
     hs.client_random = hs.entropy(32)
     hello = ClientHello(
         legacy_version=ProtocolVersion.TLSv1_2,
         random=hs.client_random,
-        # RFC 9846 E.4: in compatibility mode the session ID is never empty, so that the handshake looks
-        # like a resumption of TLS 1.2.
-        legacy_session_id=hs.entropy(32) if hs.config.middlebox_compatibility else b"",
+        legacy_session_id=_session_id(hs, session12),
         cipher_suites=list(hs.config.parameters.cipher_suites),
         legacy_compression_methods=NULL_COMPRESSION,
-        extensions=_extensions(hs, server_name, shares),
+        extensions=_extensions(hs, server_name),
     )
-    offer = Offer(hello, shares, psks, server_name)
+    if ProtocolVersion.TLSv1_2 in hs.config.parameters.protocols:
+        _offer_12(hs, hello, session12)
+    if ProtocolVersion.TLSv1_3 in hs.config.parameters.protocols:
+        _offer_13(hs, hello, shares)
+    offer = Offer(hello, shares, psks, session12, server_name)
     finish_hello(hs, offer)
     return offer
+
+
+def _session_id(hs: ClientHandshake, session12: Session | None) -> bytes:
+    if session12 is not None and session12.session_id:
+        return session12.session_id
+    # RFC 5077 3.4: with a ticket, too, an ID of our own goes along; the server that takes it echoes that.
+    # RFC 9846 E.4: in compatibility mode it is never empty, so that the handshake looks like a resumption of
+    # TLS 1.2.
+    compatible = hs.config.middlebox_compatibility
+    if session12 is None and not (compatible and ProtocolVersion.TLSv1_3 in hs.config.parameters.protocols):
+        return b""
+    return hs.entropy(32)
 
 
 def make_shares(hs: ClientHandshake, groups: tuple[NamedGroup, ...]) -> dict[NamedGroup, PrivateShare]:
@@ -84,49 +110,84 @@ def _is_classical(group: NamedGroup) -> bool:
     return "MLKEM" not in group.name
 
 
-def _extensions(
-    hs: ClientHandshake, server_name: Name | None, shares: dict[NamedGroup, PrivateShare]
-) -> Extensions:
+def _extensions(hs: ClientHandshake, server_name: Name | None) -> Extensions:
+    """What both versions know."""
     config = hs.config
     extensions = Extensions()
     # RFC 6066 3: "Literal IPv4 and IPv6 addresses are not permitted in "HostName"."
     host_name = server_name.server_name if server_name else None
     if host_name:
         extensions.add(ext.ServerNameList([ext.ServerName(NameType.host_name, host_name)]))
-    extensions.add(
-        ext.SupportedVersionsClientHello(list(config.parameters.protocols)),
-        ext.NamedGroupList(list(config.parameters.groups)),
-        # Without signature_algorithms_cert this list is for certificates too (RFC 9846 4.3.3), most of
-        # which are still signed with PKCS #1 v1.5.
-        ext.SignatureSchemeList([*config.parameters.signature_schemes, *CERTIFICATE_ONLY_SCHEMES]),
-    )
+    if config.parameters.groups:
+        extensions.add(ext.NamedGroupList(list(config.parameters.groups)))
+    extensions.add(ext.SignatureSchemeList(list(config.parameters.offered_schemes)))
     if config.certificate_schemes:
         extensions.add(ext.SignatureSchemeListCert(list(config.certificate_schemes)))
     if config.alpn_protocols:
         extensions.add(ext.ProtocolNameList([name.encode() for name in config.alpn_protocols]))
+    if config.request_status:
+        # RFC 6066 8: no responders preferred, no extensions: two empty lists.
+        extensions.add(ext.CertificateStatusRequest(CertificateStatusType.ocsp, bytes(4)))
     if config.send_certificate_authorities:
         authorities = certificate_authorities(config.trust)
         if authorities is not None:
             extensions.add(authorities)
-    if config.sessions is not None or config.psks:
-        # psk_ke, without Diffie-Hellman, would give up forward secrecy: it is never offered.
-        extensions.add(ext.PskKeyExchangeModes([PskKeyExchangeMode.psk_dhe_ke]))
-    extensions.add(key_share(shares))
+    ask_for_record_sizes(hs, extensions)
     return extensions
+
+
+def _offer_13(hs: ClientHandshake, hello: ClientHello, shares: dict[NamedGroup, PrivateShare]) -> None:
+    hello.extensions.add(ext.SupportedVersionsClientHello(list(hs.config.parameters.protocols)))
+    if hs.config.sessions is not None or hs.config.psks:
+        # psk_ke, without Diffie-Hellman, would give up forward secrecy: it is never offered.
+        hello.extensions.add(ext.PskKeyExchangeModes([PskKeyExchangeMode.psk_dhe_ke]))
+    hello.extensions.add(key_share(shares))
+
+
+def _offer_12(hs: ClientHandshake, hello: ClientHello, session: Session | None) -> None:
+    """The extensions that mend TLS 1.2, and a ticket, or the wish for one."""
+    parameters, extensions = hs.config.parameters, hello.extensions
+    suites = [SUITES12[code] for code in parameters.suites12]
+    if hs.config.fallback:
+        hello.cipher_suites.append(CipherSuite.TLS_FALLBACK_SCSV)
+    # RFC 5746 3.4: empty in a first handshake, and we shake hands once.
+    extensions.add(ext.RenegotiationInfo(b""))
+    if parameters.extended_master_secret != "never":
+        extensions.add(ext.ExtendedMainSecret())
+    if hs.config.encrypt_then_mac and any(not suite.aead for suite in suites):
+        extensions.add(ext.EncryptThenMac())
+    if any(suite.key_exchange == "ECDHE" for suite in suites):
+        extensions.add(ext.ECPointFormatList([ECPointFormat.uncompressed]))
+    if hs.config.sessions is not None:
+        extensions.add(ext.SessionTicket(session.ticket if session else b""))
 
 
 def key_share(shares: dict[NamedGroup, PrivateShare]) -> ext.KeyShareClientHello:
     return ext.KeyShareClientHello([ext.KeyShareEntry(group, share.share) for group, share in shares.items()])
 
 
-def _find_psks(hs: ClientHandshake, server_name: Name | None) -> Flow[list[Psk]]:
-    psks: list[Psk] = []
-    suites = [SUITES[code] for code in hs.config.parameters.cipher_suites]
-    if server_name is not None and hs.config.sessions is not None:
-        session: Session | None = yield FindSession(str(server_name))
+def _find_session(hs: ClientHandshake, server_name: Name | None) -> Flow[Session | None]:
+    """A session with this server, if it can be offered."""
+    if server_name is None or hs.config.sessions is None:
+        return None
+    session: Session | None = yield FindSession(str(server_name))
+    if session is None:
+        return None
+    parameters = hs.config.parameters
+    if session.protocol is ProtocolVersion.TLSv1_3:
         # RFC 9846 4.7.1: a ticket is only good with a suite of the same hash.
-        if session is not None and any(suite.hash_name == session.hash_name for suite in suites):
-            psks.append(_psk(hs, session.ticket, session.psk, SUITES[session.cipher_suite], session))
+        usable = any(SUITES[code].hash_name == session.hash_name for code in parameters.suites13)
+    else:
+        # RFC 5246 7.4.1.2: the list of suites "MUST include at least the cipher_suite from that session."
+        usable = session.cipher_suite in parameters.suites12
+    return session if usable else None
+
+
+def _psks(hs: ClientHandshake, session: Session | None) -> list[Psk]:
+    psks: list[Psk] = []
+    if session is not None and session.protocol is ProtocolVersion.TLSv1_3:
+        psks.append(_psk(hs, session.ticket, session.secret, SUITES[session.cipher_suite], session))
+    suites = [SUITES[code] for code in hs.config.parameters.suites13]
     for external in hs.config.psks:
         suite = next((suite for suite in suites if suite.hash_name == external.hash_name), None)
         if suite is not None:

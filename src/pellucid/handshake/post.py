@@ -1,13 +1,22 @@
-"""After the handshake: NewSessionTicket and KeyUpdate, RFC 9846 4.7."""
+"""After the handshake: NewSessionTicket and KeyUpdate (RFC 9846 4.7); in TLS 1.2, renegotiation refused."""
 
-from pellucid.codes import KeyUpdateRequest
+from pellucid.codes import AlertDescription, KeyUpdateRequest
 from pellucid.errors import Misuse, PeerMisbehaved, Reason
 from pellucid.events import KeyUpdated, SessionReceived
-from pellucid.handshake.effects import Emit, Flow, InstallKeys, SealTicket, Send, StoreSession, UpdateKeys
+from pellucid.handshake.effects import (
+    Emit,
+    Flow,
+    InstallKeys,
+    SealTicket,
+    Send,
+    StoreSession,
+    UpdateKeys,
+    Warn,
+)
 from pellucid.handshake.flow import AnyHandshake, ClientHandshake, ServerHandshake, receive
 from pellucid.handshake.proofs import Connected, Origin
 from pellucid.keys import next_traffic_secret, resumption_psk
-from pellucid.messages import Extensions, KeyUpdate, NewSessionTicket
+from pellucid.messages import ClientHello, Extensions, KeyUpdate, NewSessionTicket, tls12
 from pellucid.sessions import Session, TicketState
 
 #: A ticket holds the client's chain and travels in a ClientHello, which peers bound to 64 KiB or less.
@@ -41,6 +50,26 @@ def server_post_handshake(hs: ServerHandshake, connected: Connected) -> Flow[Non
         yield from receive_key_update(hs, message)
 
 
+def client_post_handshake12(hs: ClientHandshake, connected: Connected) -> Flow[None]:
+    """Tell of the session that there is now; then a server may ask for another handshake, and is told no."""
+    if connected.session is not None:
+        yield StoreSession(connected.session)
+        yield Emit(SessionReceived(connected.session))
+    while True:
+        yield from receive(hs, "CONNECTED", tls12.HelloRequest, hashed=False)
+        yield Warn(AlertDescription.no_renegotiation)
+
+
+def server_post_handshake12(hs: ServerHandshake) -> Flow[None]:
+    """A client may ask for another handshake by its ClientHello, and is told no.
+
+    RFC 5246 7.2.2: it is a warning, and who asked "can decide whether to proceed with the connection".
+    """
+    while True:
+        yield from receive(hs, "CONNECTED", ClientHello, hashed=False)
+        yield Warn(AlertDescription.no_renegotiation)
+
+
 def _fits(connected: Connected) -> bool:
     return sum(map(len, connected.negotiated.peer_chain)) <= MAX_TICKET_CHAIN_BYTES
 
@@ -55,7 +84,7 @@ def _receive_ticket(hs: ClientHandshake, connected: Connected, message: NewSessi
         protocol=negotiated.protocol,
         cipher_suite=negotiated.cipher_suite,
         hash_name=hs.suite.hash_name,
-        psk=_psk(hs, message.ticket_nonce),
+        secret=_psk(hs, message.ticket_nonce),
         ticket=message.ticket,
         ticket_age_add=message.ticket_age_add,
         lifetime_seconds=message.ticket_lifetime,
@@ -82,7 +111,7 @@ def _send_ticket(hs: ServerHandshake, connected: Connected, origin: Origin, numb
     ticket: bytes = yield SealTicket(
         TicketState(
             suite=negotiated.cipher_suite,
-            psk=_psk(hs, nonce),
+            secret=_psk(hs, nonce),
             age_add=age_add,
             created_at=hs.now(),
             lifetime_seconds=lifetime_seconds,

@@ -7,8 +7,9 @@ functions that check the signature and the Finished. The identity's own proof is
 
 from dataclasses import dataclass
 from math import inf
+from typing import Protocol
 
-from pellucid.codes import SignatureScheme, name_of
+from pellucid.codes import ProtocolVersion, SignatureScheme, name_of
 from pellucid.crypto.kdf import constant_time_equal
 from pellucid.crypto.signatures import key_oid_allows, verify
 from pellucid.errors import BadMessage, PeerMisbehaved, Reason
@@ -39,6 +40,25 @@ class ByCertificate:
     chain: tuple[bytes, ...]
     identity: VerifiedIdentity
     signature: SignatureVerified
+
+
+@dataclass(frozen=True, slots=True)
+class ByDecryption:
+    """The server is who its certificate says: without decrypting the premaster secret, no such Finished.
+
+    RSA key exchange of TLS 1.2, where the server signs nothing.
+    """
+
+    chain: tuple[bytes, ...]
+    identity: VerifiedIdentity
+    finished: FinishedVerified
+
+
+@dataclass(frozen=True, slots=True)
+class BySession:
+    """TLS 1.2: the peer is who it was when this session was made; it knows the master secret."""
+
+    finished: FinishedVerified
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +100,12 @@ class Origin:
 class Connected:
     """An established connection: how the peer proved itself, and what was agreed on."""
 
-    peer: ByCertificate | ByPsk | Anonymous
+    peer: ByCertificate | ByDecryption | BySession | ByPsk | Anonymous
     finished: FinishedVerified
     negotiated: Negotiated
     origin: Origin | None
+    #: TLS 1.2: what a client has to come back with. In TLS 1.3 tickets come later.
+    session: Session | None = None
 
 
 def certificate_verify_content(whose: str, transcript_hash: bytes) -> bytes:
@@ -103,8 +125,26 @@ def verify_signature(
     transcript_hash: bytes,
 ) -> SignatureVerified:
     """RFC 9846 4.5.2: the scheme is one that we offered and that fits the key, and the signature holds."""
+    content = certificate_verify_content(whose, transcript_hash)
+    return verify_signed(hs, "certificate_verify", message, identity, whose, content)
+
+
+class Signed(Protocol):
+    """A message that ends in a signature."""
+
+    algorithm: SignatureScheme | int
+    signature: bytes
+
+
+def verify_signed(
+    hs: AnyHandshake, what: str, message: Signed, identity: VerifiedIdentity, whose: str, content: bytes
+) -> SignatureVerified:
+    """The signature of ``content``, in either version. ``what`` is the check's name in the trace."""
+    tls12 = hs.version is ProtocolVersion.TLSv1_2
+    parameters = hs.config.parameters
     scheme = message.algorithm
-    if not isinstance(scheme, SignatureScheme) or scheme not in hs.config.parameters.signature_schemes:
+    accepted = parameters.schemes12 if tls12 else parameters.schemes13
+    if not isinstance(scheme, SignatureScheme) or scheme not in accepted:
         name = name_of(scheme, SignatureScheme)
         raise PeerMisbehaved(
             Reason.SCHEME_NOT_OFFERED, f"the {whose} signed with {name}, which was not offered"
@@ -113,21 +153,22 @@ def verify_signature(
         raise PeerMisbehaved(
             Reason.SCHEME_NOT_OFFERED, f"the key of the {whose}'s certificate cannot sign {scheme}"
         )
+    signed = _SIGNED[what]
     try:
-        verify(
-            identity.public_key, scheme, message.signature, certificate_verify_content(whose, transcript_hash)
-        )
+        verify(identity.public_key, scheme, message.signature, content, tls12=tls12)
     except PeerMisbehaved:
         if hs.trace:
-            hs.trace.check(
-                what="certificate_verify", expected="a signature of the transcript", found="another", ok=False
-            )
+            hs.trace.check(what=what, expected=f"a signature of {signed}", found="another", ok=False)
         raise
     if hs.trace:
-        hs.trace.check(
-            what="certificate_verify", expected=f"{scheme} of the transcript", found="it holds", ok=True
-        )
+        hs.trace.check(what=what, expected=f"{scheme} of {signed}", found="it holds", ok=True)
     return SignatureVerified(scheme)
+
+
+_SIGNED = {
+    "certificate_verify": "the transcript",
+    "server_key_exchange": "both randoms and the server's share",
+}
 
 
 def verify_finished(
@@ -135,6 +176,11 @@ def verify_finished(
 ) -> FinishedVerified:
     """RFC 9846 4.5.3: the MAC over everything up to here is the one that we compute."""
     expected = finished_verify_data(hs.suite.hash_name, base_key, transcript_hash, trace=hs.trace)
+    return compare_finished(hs, message, expected)
+
+
+def compare_finished(hs: AnyHandshake, message: Finished, expected: bytes) -> FinishedVerified:
+    """The peer's verify_data is ``expected``, in either version."""
     if len(message.verify_data) != len(expected):
         raise BadMessage(f"Finished holds {len(message.verify_data)} bytes instead of {len(expected)}")
     ok = constant_time_equal(expected, message.verify_data)

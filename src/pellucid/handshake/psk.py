@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from pellucid.crypto.kdf import constant_time_equal
 from pellucid.crypto.suites import SUITES, Suite
-from pellucid.errors import CertificateRejected, PeerMisbehaved, Reason
+from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.handshake.client_hello import Request
 from pellucid.handshake.effects import Flow, OpenTicket
-from pellucid.handshake.flow import ServerHandshake, verify_identity
+from pellucid.handshake.flow import ServerHandshake
 from pellucid.handshake.offer import truncate
 from pellucid.handshake.proofs import Origin
+from pellucid.handshake.resume import why_not_resume
 from pellucid.identity import VerifiedIdentity
 from pellucid.keys import KeySchedule, finished_verify_data
 from pellucid.sessions import TicketState
@@ -86,22 +87,10 @@ def _look_up(
     suite = _suite_with(hs, request, hash_of_ticket)
     if suite is None or hash_name not in (None, hash_of_ticket):
         return "no suite has the session's hash"
-    if state.server_name != request.server_name:
-        return "the session was with another server name"
-    if state.server_identity not in hs.config.fingerprints:
-        return "the session was with a certificate that we no longer have"
-    if state.client_chain and hs.config.client_authentication == "none":
-        return "the session has a client certificate, and none is asked for"
-    if not state.client_chain and hs.config.client_authentication == "required":
-        return "the session has no client certificate"
-    client = None
-    if state.client_chain:
-        # A session must not outlive its certificate, nor our trust in it.
-        try:
-            client = yield from verify_identity(state.client_chain, "client", None)
-        except CertificateRejected as error:
-            return f"the session's client certificate is no longer accepted: {error.detail}"
-    schedule = hs.key_schedule(suite, state.psk)
+    refusal, client = yield from why_not_resume(hs, state, request.server_name)
+    if refusal:
+        return refusal
+    schedule = hs.key_schedule(suite, state.secret)
     return SelectedPsk(
         index,
         identity,

@@ -16,6 +16,7 @@ ClientHello            -------->
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from pellucid.codes import NamedGroup, ProtocolVersion, SignatureScheme
 from pellucid.config import fingerprint
@@ -32,8 +33,9 @@ from pellucid.handshake.flow import (
 )
 from pellucid.handshake.proofs import Anonymous, ByCertificate, ByPsk, Connected, Origin, verify_finished
 from pellucid.handshake.psk import SelectedPsk, check_binder, select_psk
+from pellucid.handshake.record_sizes import answer_record_sizes
 from pellucid.identity import Credential, VerifiedIdentity
-from pellucid.keys import KeySchedule, finished_verify_data
+from pellucid.keys import KeySchedule, export_keying_material, finished_verify_data
 from pellucid.messages import (
     HELLO_RETRY_RANDOM,
     Certificate,
@@ -46,7 +48,6 @@ from pellucid.messages import (
     ServerHello,
 )
 from pellucid.messages import extensions as ext
-from pellucid.policy import CERTIFICATE_ONLY_SCHEMES
 from pellucid.result import Negotiated
 
 #: Long enough that no two handshakes share one by chance; it only has to come back unchanged.
@@ -68,7 +69,7 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     request = check_client_hello(hello)
     psk = yield from select_psk(hs, request)
     hs.suite = choose_cipher_suite(
-        hs.config.parameters.cipher_suites, hello.cipher_suites, psk.hash_name if psk else None, hs.trace
+        hs.config.parameters.suites13, hello.cipher_suites, psk.hash_name if psk else None, hs.trace
     )
     hs.transcript.start(hs.suite.hash_name)
     group = choose_group(hs.config.parameters.groups, request.groups, request.shares, hs.trace)
@@ -83,7 +84,9 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     hs.transcript.add(hello.raw)
 
     schedule, client_secret, server_secret = yield from _send_server_hello(hs, request, answer)
-    yield hs.send(_encrypted_extensions(request, answer))
+    encrypted_extensions = _encrypted_extensions(request, answer)
+    yield from answer_record_sizes(hs, hello.extensions, encrypted_extensions.extensions)
+    yield hs.send(encrypted_extensions)
     asking = credential is not None and hs.config.client_authentication != "none"
     certificate_request = _certificate_request(hs) if asking else None
     if certificate_request is not None:
@@ -98,7 +101,9 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     schedule.main()
     transcript_hash = hs.transcript.digest()
     client_application, server_application = schedule.application_traffic_secrets(transcript_hash)
-    hs.exporter_secret = schedule.exporter_secret(transcript_hash)
+    hs.exporter = partial(
+        export_keying_material, hs.suite.hash_name, schedule.exporter_secret(transcript_hash)
+    )
     hs.log_key("CLIENT_TRAFFIC_SECRET_0", client_application)
     hs.log_key("SERVER_TRAFFIC_SECRET_0", server_application)
     yield hs.install_keys("write", "application", server_application)
@@ -148,7 +153,7 @@ def _retry(
         ),
     )
     if hello.legacy_session_id:
-        yield SendChangeCipherSpec()
+        yield SendChangeCipherSpec(disguise=True)
     if request.offers_early_data:
         yield SkipEarlyData(hs.config.max_skipped_early_data_bytes)
     second = yield from receive(hs, "START", ClientHello, hashed=False)
@@ -195,7 +200,7 @@ def _send_server_hello(
     )
     if session_id and not answer.retried:
         # RFC 9846 E.4: "immediately after its first handshake message"
-        yield SendChangeCipherSpec()
+        yield SendChangeCipherSpec(disguise=True)
     schedule = answer.psk.schedule if answer.psk else hs.key_schedule(hs.suite, None)
     schedule.handshake(shared_secret)
     client_secret, server_secret = schedule.handshake_traffic_secrets(hs.transcript.digest())
@@ -255,8 +260,7 @@ def _encrypted_extensions(request: Request, answer: Answer) -> EncryptedExtensio
 
 
 def _certificate_request(hs: ServerHandshake) -> CertificateRequest:
-    schemes = [*hs.config.parameters.signature_schemes, *CERTIFICATE_ONLY_SCHEMES]
-    extensions = Extensions.of(ext.SignatureSchemeList(list(schemes)))
+    extensions = Extensions.of(ext.SignatureSchemeList(list(hs.config.parameters.offered_schemes)))
     authorities = certificate_authorities(hs.config.trust)
     if authorities is not None:
         extensions.add(authorities)

@@ -1,78 +1,46 @@
-"""What runs a flow: hands it messages and does what it asks for, over one record layer."""
+"""The driver itself: one method an effect, and the loop that resumes the flow with the answer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from pellucid.codes import ContentType, HandshakeType, KeyUpdateRequest, SignatureScheme, name_of
-from pellucid.crypto.suites import Suite
-from pellucid.errors import CertificateRejected, Misuse, PeerMisbehaved, Reason, TLSError
+from pellucid.codes import (
+    AlertLevel,
+    ContentType,
+    HandshakeType,
+    ProtocolVersion,
+    SignatureScheme,
+    name_of,
+)
+from pellucid.driver.judging import judge
+from pellucid.driver.protecting import SESSION_EPOCH, WriteKeys, cipher_opener, cipher_sealer, opener
+from pellucid.errors import PeerMisbehaved, Reason, TLSError
 from pellucid.events import Event, HandshakeCompleted
 from pellucid.handshake import effects as fx
 from pellucid.handshake.choose import choose_credential
 from pellucid.handshake.effects import Flow, Receive
 from pellucid.handshake.flow import AnyHandshake
-from pellucid.handshake.post import next_write_keys
-from pellucid.identity import Credential, VerifiedIdentity, verify_client, verify_server
-from pellucid.identity.der import UNDECODABLE
-from pellucid.identity.pem import parse_certificate
-from pellucid.keys import traffic_keys
-from pellucid.messages import message_class, message_name
-from pellucid.record import HandshakeJoiner, Opener, RecordReader, RecordWriter, Sealer
+from pellucid.identity import Credential, VerifiedIdentity
+from pellucid.messages import TLS12_MESSAGES, ChangeCipherSpec, message_class, message_name
+from pellucid.record import HandshakeJoiner, RecordReader, RecordWriter
 from pellucid.result import Negotiated
 from pellucid.sessions import Session, TicketState
+from pellucid.sessions.store import PER_NAME
 
-if TYPE_CHECKING:
-    from pellucid.trace import CertificateSummary
+#: RFC 5246 7.4.1.1: a server may send it at any time, and it is no part of the handshake.
+_HELLO_REQUEST = b"\0\0\0\0"
 
-
-class WriteKeys:
-    """The keys that we send under: which epoch they are of, and what comes after them.
-
-    Apart from the driver, whose writer holds on to it: in one object they would be a cycle, and every
-    connection would have to wait for the garbage collector.
-    """
-
-    __slots__ = ("_hs", "_trace", "answers", "epoch", "request")
-
-    def __init__(self, hs: AnyHandshake) -> None:
-        self._hs = hs
-        self._trace = hs.trace
-        self.epoch = "plaintext"
-        #: What our next KeyUpdate asks of the peer.
-        self.request = KeyUpdateRequest.update_not_requested
-        #: Whether it answers a request of the peer's.
-        self.answers = False
-
-    def sealer(self, suite: Suite, secret: bytes, epoch: str) -> Sealer:
-        """The protection for what is queued from here on."""
-        self.epoch = epoch
-        keys = traffic_keys(suite, secret)
-        if self._trace:
-            self._trace.keys(
-                direction="write", epoch=epoch, cipher_suite=suite.name, key=keys.key, iv=keys.iv
-            )
-        sealer = Sealer(suite, keys)
-        if self._hs.config.key_update_after is not None:
-            sealer.limit = min(sealer.limit, self._hs.config.key_update_after)
-        return sealer
-
-    def make_key_update(self) -> tuple[bytes, Sealer]:
-        """What the writer asks for when its turn has come, or when a key is near its limit."""
-        message, next_epoch = next_write_keys(self._hs, self.request)
-        self.request, self.answers = KeyUpdateRequest.update_not_requested, False
-        if self._trace:
-            self._trace.message(
-                direction="sent", name="KeyUpdate", raw=message.raw, encrypted=True, epoch=self.epoch
-            )
-        return message.raw, self.sealer(self._hs.suite, self._hs.write_secret, next_epoch)
+#: Each is four bytes that a client ignores; nobody needs many.
+MAX_HELLO_REQUESTS = 4
 
 
 class Driver:
     """One flow, its record layer, and the events it has told."""
 
     __slots__ = (
+        "_cached",
         "_flow",
+        "_hello_requests",
         "_hs",
         "_read_epoch",
         "_trace",
@@ -85,6 +53,7 @@ class Driver:
         "negotiated",
         "reader",
         "send_closed",
+        "sessions",
         "writer",
     )
 
@@ -95,6 +64,8 @@ class Driver:
         self._hs = hs
         self._trace = hs.trace
         self._read_epoch = "plaintext"
+        self._hello_requests = 0
+        self._cached = b""  # the ID of the session of TLS 1.2 that this connection made or resumed
         self._write_keys = WriteKeys(hs)
         self.reader = RecordReader(hs.trace)
         self.writer = RecordWriter(hs.trace)
@@ -109,6 +80,8 @@ class Driver:
         #: What the handshake agreed on, once it is complete; and the same in words, for the trace.
         self.negotiated: Negotiated | None = None
         self.agreed: dict[str, Any] = {}
+        #: What this connection has put into the client's store.
+        self.sessions: list[Session] = []
 
     @property
     def state(self) -> str:
@@ -134,29 +107,84 @@ class Driver:
 
     def deliver(self, raw: bytes, encrypted: bool) -> None:
         """One whole handshake message for the flow; a fault unless it is one that the flow waits for."""
-        cls = message_class(raw)
+        expected = self._waiting.expected
+        # One that is not due is told to the trace by its form in the version spoken.
+        cls = message_class(raw, expected) or (TLS12_MESSAGES.get(raw[0]) if self._speaks12 else None)
+        name = message_name(raw) if cls is None else cls.name
         if self._trace:
             self._trace.message(
                 direction="received",
-                name=message_name(raw),
+                name=name,
                 raw=raw,
                 encrypted=encrypted,
                 epoch=self._read_epoch,
+                cls=cls,
             )
-        if cls is None or cls not in self._waiting.expected:
-            due = " or ".join(expected.__name__ for expected in self._waiting.expected)
+        if cls is None or cls not in expected:
+            if raw == _HELLO_REQUEST and self._ignores_hello_request:
+                self._count_hello_request()
+                return
             raise PeerMisbehaved(
-                Reason.UNEXPECTED_MESSAGE, f"{message_name(raw)} came in {self.state}, where {due} is due"
+                Reason.UNEXPECTED_MESSAGE, f"{name} came in {self.state}, where {self._due()} is due"
             )
         self.hello_seen = True
         self._advance(cls.decode(raw))
+
+    def deliver_change_cipher_spec(self, fragment: bytes) -> None:
+        """TLS 1.2: the record that says that those behind it are protected."""
+        if self._waiting.expected != (ChangeCipherSpec,):
+            raise PeerMisbehaved(
+                Reason.UNEXPECTED_RECORD,
+                f"change_cipher_spec came in {self.state}, where {self._due()} is due",
+            )
+        message = ChangeCipherSpec.decode(fragment)
+        if self._trace:
+            self._trace.message(
+                direction="received",
+                name=ChangeCipherSpec.name,
+                raw=fragment,
+                encrypted=False,
+                epoch=self._read_epoch,
+                cls=ChangeCipherSpec,
+            )
+        self._advance(message)
 
     def check_next_type(self) -> None:
         """Refuse a message by its first byte: one that cannot be next is not collected to its end."""
         first = self.joiner.first_byte
         if first is not None and all(first != cls.msg_type for cls in self._waiting.expected):
+            if first == HandshakeType.hello_request and self._ignores_hello_request:
+                return
             name = name_of(first, HandshakeType)
             raise PeerMisbehaved(Reason.UNEXPECTED_MESSAGE, f"{name} came in {self.state}")
+
+    def forget_sessions(self) -> None:
+        """RFC 5246 7.2.2, RFC 9846 6: the sessions of a connection that failed are not resumed."""
+        for session in self.sessions:
+            self._hs.config.sessions.discard(session)
+        # A handshake that failed proves nothing: anybody could make us forget a session by its ID.
+        if self._cached and self.negotiated is not None:
+            self._hs.config.cache.discard(self._cached)
+
+    @property
+    def _speaks12(self) -> bool:
+        return self._hs.version is ProtocolVersion.TLSv1_2
+
+    @property
+    def _ignores_hello_request(self) -> bool:
+        # RFC 5246 7.4.1.1: it "will be ignored by the client if the client is currently negotiating a
+        # session."
+        return self._speaks12 and self._hs.side == "client" and self.negotiated is None
+
+    def _count_hello_request(self) -> None:
+        self._hello_requests += 1
+        if self._hello_requests > MAX_HELLO_REQUESTS:
+            raise PeerMisbehaved(
+                Reason.TOO_MANY_RENEGOTIATIONS, f"more than {MAX_HELLO_REQUESTS} HelloRequest came"
+            )
+
+    def _due(self) -> str:
+        return " or ".join(dict.fromkeys(expected.name for expected in self._waiting.expected))
 
     def take_events(self) -> list[Event]:
         events, self.events = self.events, []
@@ -184,33 +212,64 @@ class Driver:
             epoch = self._write_keys.epoch
             self._trace.message(
                 direction="sent",
-                name=type(message).__name__,
+                name=message.name,
                 raw=message.raw,
                 encrypted=epoch != "plaintext",
                 epoch=epoch,
+                cls=type(message),
             )
         self.hello_seen |= message.msg_type is HandshakeType.client_hello
         self.writer.queue(ContentType.handshake, message.raw)
 
-    def _send_change_cipher_spec(self, _effect: fx.SendChangeCipherSpec) -> None:
+    def _send_change_cipher_spec(self, effect: fx.SendChangeCipherSpec) -> None:
+        if self._trace and not effect.disguise:
+            self._trace.message(
+                direction="sent",
+                name=ChangeCipherSpec.name,
+                raw=b"\x01",
+                encrypted=False,
+                epoch=self._write_keys.epoch,
+                cls=ChangeCipherSpec,
+            )
         self.writer.queue(ContentType.change_cipher_spec, b"\x01")
 
     def _install_keys(self, effect: fx.InstallKeys) -> None:
-        suite = effect.suite
         if effect.direction == "write":
-            self.writer.install(self._write_keys.sealer(suite, effect.secret, effect.epoch))
+            self.writer.install(self._write_keys.sealer(effect.suite, effect.secret, effect.epoch))
             return
         # RFC 9846 5.1: messages before a key change "align with a record boundary"
         self.joiner.require_boundary("a key change")
         self._read_epoch = effect.epoch
-        keys = traffic_keys(suite, effect.secret)
-        if self._trace:
-            self._trace.keys(
-                direction="read", epoch=effect.epoch, cipher_suite=suite.name, key=keys.key, iv=keys.iv
-            )
         # A client that cannot accept our ServerHello has no keys to say so with.
         first_keys = self._hs.side == "server" and effect.epoch == "handshake"
-        self.reader.install(Opener(suite, keys), plaintext_alerts=first_keys)
+        self.reader.install(opener(self._hs, effect), plaintext_alerts=first_keys)
+
+    def _install_cipher(self, effect: fx.InstallCipher) -> None:
+        if effect.direction == "read":
+            # RFC 5246 7.1: the ChangeCipherSpec stands between two whole messages.
+            self.joiner.require_boundary("a ChangeCipherSpec")
+            self._read_epoch = SESSION_EPOCH
+            self.reader.install(cipher_opener(self._hs, effect))
+            return
+        self._write_keys.epoch = SESSION_EPOCH
+        # There is neither KeyUpdate nor padding (but for what CBC needs) in TLS 1.2.
+        self.writer.make_key_update = self.writer.padding = None
+        self.writer.install(cipher_sealer(self._hs, effect))
+
+    def _limit_records(self, effect: fx.LimitRecords) -> None:
+        self.writer.max_fragment = effect.send_bytes
+        self.reader.max_fragment = effect.receive_bytes
+        if effect.plaintext:
+            self.writer.plaintext_fragment = effect.send_bytes
+            self.reader.plaintext_fragment = effect.receive_bytes
+
+    def _warn(self, effect: fx.Warn) -> None:
+        if self.send_closed:
+            return
+        if self._trace:
+            level, description = str(AlertLevel.warning), str(effect.description)
+            self._trace.alert(direction="sent", level=level, description=description)
+        self.writer.queue(ContentType.alert, bytes((AlertLevel.warning, effect.description)))
 
     def _update_keys(self, effect: fx.UpdateKeys) -> bool:
         if self.send_closed:
@@ -226,39 +285,18 @@ class Driver:
         return True
 
     def _verify_identity(self, effect: fx.VerifyIdentity) -> VerifiedIdentity:
-        config = self._hs.config
-        chain, trust, now, most = effect.chain, config.trust, config.clock(), config.max_chain_length
-        try:
-            if effect.whose == "server":
-                identity = verify_server(chain, effect.server_name, trust, now, max_chain_length=most)
-            else:
-                identity = verify_client(chain, trust, now, max_chain_length=most)
-        except CertificateRejected as error:
-            if self._trace:
-                path = _summaries(effect.chain, error.reason)
-                self._trace.certificate(whose=effect.whose, path=path, ok=False)
-                self._trace.check(
-                    what="certificate_chain",
-                    expected="a path to a trusted root",
-                    found=error.detail,
-                    ok=False,
-                )
-            raise
-        if self._trace:
-            from pellucid.trace import summary_of  # noqa: PLC0415 - loaded only where something is traced
+        return judge(self._hs, effect)
 
-            self._trace.certificate(whose=effect.whose, path=[summary_of(c) for c in identity.path], ok=True)
-            found = f"{len(identity.path)} certificates, to a trusted root"
-            self._trace.check(
-                what="certificate_chain", expected="a path to a trusted root", found=found, ok=True
-            )
-        return identity
-
-    def _select_credential(self, effect: fx.SelectCredential) -> tuple[Credential, SignatureScheme] | None:
+    def _select_credential(
+        self, effect: fx.SelectCredential
+    ) -> tuple[Credential, SignatureScheme | None] | None:
         return choose_credential(self._hs.config.credentials, effect, self._trace)
 
     def _sign(self, effect: fx.Sign) -> bytes:
-        return effect.credential.sign(effect.scheme, effect.content)
+        return effect.credential.sign(effect.scheme, effect.content, tls12=effect.tls12)
+
+    def _decrypt_premaster(self, effect: fx.DecryptPremaster) -> bytes:
+        return effect.credential.decrypt_premaster(effect.ciphertext, effect.client_version, effect.otherwise)
 
     def _find_session(self, effect: fx.FindSession) -> Session | None:
         config, now = self._hs.config, self._hs.now()
@@ -267,13 +305,26 @@ class Driver:
 
     def _store_session(self, effect: fx.StoreSession) -> None:
         self._hs.config.sessions.put(effect.session)
+        self.sessions.append(effect.session)
+        del self.sessions[:-PER_NAME]
+
+    def _find_cached(self, effect: fx.FindCached) -> TicketState | None:
+        state: TicketState | None = self._hs.config.cache.find(effect.session_id, self._hs.now())
+        self._cached = effect.session_id if state else b""
+        return state
+
+    def _store_cached(self, effect: fx.StoreCached) -> None:
+        self._hs.config.cache.put(effect.session_id, effect.state)
+        self._cached = effect.session_id
 
     def _seal_ticket(self, effect: fx.SealTicket) -> bytes:
         ticket: bytes = self._hs.config.ticket_keys.seal(effect.state)
         return ticket
 
     def _open_ticket(self, effect: fx.OpenTicket) -> TicketState | None:
-        state: TicketState | None = self._hs.config.ticket_keys.open(effect.ticket, self._hs.now())
+        state: TicketState | None = self._hs.config.ticket_keys.open(
+            effect.ticket, self._hs.now(), self._hs.version
+        )
         if self._trace:
             found = "ours" if state else "unknown, forged or expired"
             self._trace.check(what="ticket", expected="one that we sealed", found=found, ok=state is not None)
@@ -295,39 +346,23 @@ class Driver:
         fx.Send: _send,
         fx.SendChangeCipherSpec: _send_change_cipher_spec,
         fx.InstallKeys: _install_keys,
+        fx.InstallCipher: _install_cipher,
+        fx.LimitRecords: _limit_records,
+        fx.Warn: _warn,
         fx.UpdateKeys: _update_keys,
         fx.VerifyIdentity: _verify_identity,
         fx.SelectCredential: _select_credential,
         fx.Sign: _sign,
+        fx.DecryptPremaster: _decrypt_premaster,
         fx.FindSession: _find_session,
         fx.StoreSession: _store_session,
         fx.SealTicket: _seal_ticket,
         fx.OpenTicket: _open_ticket,
+        fx.FindCached: _find_cached,
+        fx.StoreCached: _store_cached,
         fx.SkipEarlyData: _skip_early_data,
         fx.Emit: _emit,
     }
-
-
-def forget_variables(error: BaseException | None) -> None:
-    """Clear the frames of a traceback, which is kept with the failure: secrets are among their variables."""
-    from traceback import clear_frames  # noqa: PLC0415 - nobody else needs it
-
-    while error is not None:
-        clear_frames(error.__traceback__)
-        error = error.__cause__
-
-
-def _summaries(chain: tuple[bytes, ...], verdict: str) -> list[CertificateSummary]:
-    """What can be told of a refused chain; a certificate that cannot be read is left out."""
-    from pellucid.trace import summary_of  # noqa: PLC0415 - as above
-
-    found = []
-    for number, der in enumerate(chain, 1):
-        try:
-            found.append(summary_of(parse_certificate(der, f"certificate {number}"), verdict))
-        except (Misuse, *UNDECODABLE):
-            continue
-    return found
 
 
 def _agreed(negotiated: Negotiated) -> dict[str, Any]:
@@ -335,7 +370,7 @@ def _agreed(negotiated: Negotiated) -> dict[str, Any]:
     return {
         "protocol": negotiated.protocol.label,
         "cipher_suite": str(negotiated.cipher_suite),
-        "group": str(negotiated.group),
+        "group": str(negotiated.group) if negotiated.group is not None else "",
         "signature_scheme": name_of(scheme, SignatureScheme) if scheme else "",
         "alpn": negotiated.alpn or "",
         "resumed": negotiated.resumed,

@@ -1,0 +1,6 @@
+"""What runs a flow: hands it messages and does what it asks for, over one record layer."""
+
+from pellucid.driver.failing import forget_variables
+from pellucid.driver.run import Driver
+
+__all__ = ["Driver", "forget_variables"]

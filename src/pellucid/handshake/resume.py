@@ -1,0 +1,28 @@
+"""Whether a server resumes a session that it knows: what holds in TLS 1.3 and in TLS 1.2."""
+
+from pellucid.errors import CertificateRejected
+from pellucid.handshake.effects import Flow
+from pellucid.handshake.flow import ServerHandshake, verify_identity
+from pellucid.identity import VerifiedIdentity
+from pellucid.sessions import TicketState
+
+
+def why_not_resume(
+    hs: ServerHandshake, state: TicketState, server_name: str | None
+) -> Flow[tuple[str, VerifiedIdentity | None]]:
+    """Why the session is not resumed, "" if it may be; and who the client was, verified again."""
+    if state.server_name != server_name:
+        return "the session was with another server name", None
+    if state.server_identity not in hs.config.fingerprints:
+        return "the session was with a certificate that we no longer have", None
+    if state.client_chain and hs.config.client_authentication == "none":
+        return "the session has a client certificate, and none is asked for", None
+    if not state.client_chain and hs.config.client_authentication == "required":
+        return "the session has no client certificate", None
+    if not state.client_chain:
+        return "", None
+    # A session must not outlive its certificate, nor our trust in it.
+    try:
+        return "", (yield from verify_identity(state.client_chain, "client", None))
+    except CertificateRejected as error:
+        return f"the session's client certificate is no longer accepted: {error.detail}", None
