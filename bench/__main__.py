@@ -22,7 +22,7 @@ ssl_conf = bench_ssl
 system_default = bench_tls
 [bench_tls]
 Ciphersuites = TLS_AES_128_GCM_SHA256
-Groups = X25519
+Groups = X25519:P-256
 """
 IMPORTS = {
     "pellucid": "pellucid.connection",
@@ -35,9 +35,10 @@ PRIMITIVES = "primitives"
 
 
 def with_openssl_configured() -> int | None:
-    """Runs this program again under an OpenSSL configuration that names suite and group.
+    """Runs this program again under an OpenSSL configuration that names suite and groups.
 
     It is the only way to make `ssl` choose a TLS 1.3 suite, and it has to be there when OpenSSL is loaded.
+    The key share is for the first group; the second is the certificate's, which TLS 1.2 asks for.
     """
     if os.environ.get(CONFIGURED):
         return None
@@ -67,17 +68,22 @@ def arguments() -> argparse.Namespace:
 
 def measured(options: argparse.Namespace) -> dict[str, Any]:
     """All numbers, as `--json` prints them."""
-    from measure import WRITES, Work, connection_kib, import_milliseconds, rates, ratio
+    from measure import WRITES, Work, connection_kib, import_milliseconds, megabytes, rates, ratio
     from primitives import Primitives
-    from stacks import STACKS
+    from stacks import STACKS, TLS12, TLS12_BY_ID, TLS13
 
-    stacks = {name: STACKS[name]() for name in options.stacks.split(",")}
+    names = options.stacks.split(",")
+    stacks = {name: STACKS[name](TLS13) for name in names}
     works = {name: Work(stack) for name, stack in stacks.items()}
+    works12 = {name: Work(STACKS[name](TLS12)) for name in names}
     bare = Primitives()
     calls: dict[str, dict[str, Callable[[], object]]] = {}
-    for name, work in works.items():
+    for name in names:
+        work, work12, by_id = works[name], works12[name], Work(STACKS[name](TLS12_BY_ID))
         calls[name] = {"full": work.full, "resumed": work.resumed}
         calls[name] |= {label: work.transfer(size) for label, size in WRITES.items()}
+        calls[name] |= {"1.2 full": work12.full, "1.2 ticket": work12.resumed, "1.2 ID": by_id.resumed}
+        calls[name] |= {f"1.2 {label}": work12.transfer(size) for label, size in WRITES.items()}
     calls[PRIMITIVES] = {"full": bare.full, "resumed": bare.resumed}
     calls[PRIMITIVES] |= {label: bare.transfer(size) for label, size in WRITES.items()}
     steps = {each: getattr(bare, each) for each in ("generate", "exchange", "sign", "verify", "path")}
@@ -88,14 +94,13 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     for name, metrics in result.items():
         row = table[name] = {}
         for metric, values in metrics.items():
-            unit = WRITES[metric] / 1e6 if metric in WRITES else 1
-            row[metric] = {"rate": median(values) * unit}
+            row[metric] = {"rate": median(values) * megabytes(metric)}
             if BASE in result:
                 row[metric]["ratio"] = ratio(result, name, metric, BASE)
     for name, stack in stacks.items():
         table[name] |= {
             "version": stack.version,
-            "negotiated": works[name].negotiated,
+            "negotiated": [works[name].negotiated, works12[name].negotiated],
             "remark": stack.remark,
             "import_milliseconds": import_milliseconds(IMPORTS[name], 3 if options.quick else 11),
             "connection_kib": connection_kib(name, options.pairs // (10 if name == "tlslite-ng" else 1)),

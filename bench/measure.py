@@ -42,7 +42,7 @@ def calls_a_second(call: Callable[[], object], slice_seconds: float) -> float:
 
 
 class Work:
-    """What is measured of one stack, each ready to be called again and again."""
+    """What is measured of one stack in one setting, each ready to be called again and again."""
 
     def __init__(self, stack: Stack) -> None:
         first = stack.connect()
@@ -52,13 +52,18 @@ class Work:
             raise RuntimeError(f"{stack.name}: a first handshake was resumed, or a second one was not")
         self.negotiated = first.negotiated
         self._session = second.session
+        second.close()
 
     def full(self) -> None:
         self._stack.connect()
 
     def resumed(self) -> None:
+        """With close_notify: OpenSSL resumes no session of a connection that was only let go."""
         pair = self._stack.connect(self._session)
+        if not pair.resumed:
+            raise RuntimeError(f"{self._stack.name}: a handshake was not resumed")
         self._session = pair.session
+        pair.close()
 
     def transfer(self, size: int) -> Callable[[], object]:
         data = bytes(size)
@@ -72,19 +77,26 @@ Rates = dict[str, dict[str, list[float]]]  # stack -> metric -> one value a roun
 def rates(
     works: Mapping[str, Mapping[str, Callable[[], object]]], rounds: int, slice_seconds: float
 ) -> Rates:
-    """Every metric of every stack, measured side by side, round after round."""
+    """Every metric of every stack that has it, measured side by side, round after round."""
     measured: Rates = {name: {metric: [] for metric in metrics} for name, metrics in works.items()}
     order = list(works)
     for each in range(rounds):
         if sys.stderr.isatty():
             print(f"\rround {each + 1} of {rounds} ", end="", file=sys.stderr, flush=True)
-        for metric in works[order[0]]:
+        for metric in dict.fromkeys(metric for work in works.values() for metric in work):
             for name in order:
-                measured[name][metric].append(calls_a_second(works[name][metric], slice_seconds))
+                if metric in works[name]:
+                    measured[name][metric].append(calls_a_second(works[name][metric], slice_seconds))
         order.append(order.pop(0))  # nobody is always measured after the same one
     if sys.stderr.isatty():
         print("\r" + " " * 20 + "\r", end="", file=sys.stderr, flush=True)
     return measured
+
+
+def megabytes(metric: str) -> float:
+    """What one call moves, where the metric is a transfer; otherwise 1, for calls are what is counted."""
+    size = WRITES.get(metric.removeprefix("1.2 "))
+    return size / 1e6 if size else 1
 
 
 def ratio(measured: Rates, name: str, metric: str, to: str) -> float:

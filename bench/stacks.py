@@ -1,8 +1,9 @@
 """The stacks side by side, behind one small interface, each used as its own documentation tells.
 
 Both sides run in one process and one thread, and hand each other bytes as they would hand them to a socket.
-All are asked for TLS 1.3, x25519 and TLS_AES_128_GCM_SHA256, for one ticket, and to check the server's
-chain and name. What a stack cannot do of this stands in its `remark`; what was negotiated is asked of it.
+All are asked for the version, suite and way of resuming of a `Setting`, for x25519 and one ticket, and to
+check the server's chain and name. What a stack cannot do of this stands in its `remark`; what was negotiated
+is asked of it.
 """
 
 from __future__ import annotations
@@ -11,16 +12,36 @@ import contextlib
 import ssl
 import tempfile
 from collections import deque
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 from material import SERVER_NAME, material
 
-SUITE = "TLS_AES_128_GCM_SHA256"
 GROUP = "x25519"
+CURVE = "secp256r1"  # the certificate's: a client of TLS 1.2 has to name it as well (RFC 8422 5.1)
 TICKETS = 1  # that a server sends after a full handshake, where it can be told
 READ = 16384  # one record's worth: more only makes the OpenSSL bindings allocate more
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What both sides are limited to, and how the client resumes: by ticket or by session ID."""
+
+    protocol: str
+    suite: str
+    openssl_suite: str
+    by_session_id: bool = False
+
+    @property
+    def tls12(self) -> bool:
+        return self.protocol == "TLSv1.2"
+
+
+TLS13 = Setting("TLSv1.3", "TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256")
+TLS12 = Setting("TLSv1.2", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256")
+TLS12_BY_ID = Setting(TLS12.protocol, TLS12.suite, TLS12.openssl_suite, by_session_id=True)
 
 
 class Pair(Protocol):
@@ -39,6 +60,9 @@ class Pair(Protocol):
     def transfer(self, data: bytes) -> None:
         """One write by the server: sealed, moved, opened and read by the client to the last byte."""
 
+    def close(self) -> None:
+        """Both sides say close_notify, and go without hearing the other's."""
+
 
 class Stack(Protocol):
     """One TLS implementation, with its contexts or configurations built once."""
@@ -47,18 +71,20 @@ class Stack(Protocol):
     version: str
     remark: str  # what it does not do as the others do
 
+    def __init__(self, setting: Setting = TLS13) -> None: ...
+
     def connect(self, session: Any = None) -> Pair:
         """A whole handshake, full or resumed, until the client has read the server's tickets."""
 
 
 class StandardSsl:
-    """The standard library. Suite and group come from OpenSSL's configuration (see `__main__`)."""
+    """The standard library. Groups and TLS 1.3's suite come from OpenSSL's configuration (see `__main__`)."""
 
     name = "ssl"
     version = " ".join(ssl.OPENSSL_VERSION.split()[:2])
     remark = ""
 
-    def __init__(self) -> None:
+    def __init__(self, setting: Setting = TLS13) -> None:
         made = material()
         self._client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._client.load_verify_locations(cadata=made.root_pem.decode())
@@ -68,7 +94,13 @@ class StandardSsl:
             path.write_bytes(made.certificate_pem + made.key_pem)
             self._server.load_cert_chain(path)
         self._server.num_tickets = TICKETS
-        self._client.minimum_version = self._server.minimum_version = ssl.TLSVersion.TLSv1_3
+        only = ssl.TLSVersion.TLSv1_2 if setting.tls12 else ssl.TLSVersion.TLSv1_3
+        for context in (self._client, self._server):
+            context.minimum_version = context.maximum_version = only
+            if setting.tls12:
+                context.set_ciphers(setting.openssl_suite)
+            if setting.by_session_id:
+                context.options |= ssl.OP_NO_TICKET
 
     def connect(self, session: Any = None) -> Pair:
         return SslPair(self._client, self._server, session)
@@ -112,14 +144,19 @@ class SslPair:
         while left:
             left -= len(self._client.read(READ))
 
+    def close(self) -> None:
+        for side in (self._client, self._server):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.unwrap()
+
 
 class PyOpenSsl:
     """It has no call for a name check or for "was it resumed": both go through the bindings below it."""
 
     name = "pyOpenSSL"
-    remark = "sends two tickets"
+    remark = "sends two tickets in TLS 1.3"
 
-    def __init__(self) -> None:
+    def __init__(self, setting: Setting = TLS13) -> None:
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
         from OpenSSL import SSL
@@ -128,8 +165,15 @@ class PyOpenSsl:
         self.version = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode().rsplit(" ", 3)[0]
         self._client, self._server = SSL.Context(SSL.TLS_CLIENT_METHOD), SSL.Context(SSL.TLS_SERVER_METHOD)
         for context in (self._client, self._server):
-            context.set_min_proto_version(SSL.TLS1_3_VERSION)
-            context.set_tls13_ciphersuites(SUITE.encode())
+            only = SSL.TLS1_2_VERSION if setting.tls12 else SSL.TLS1_3_VERSION
+            context.set_min_proto_version(only)
+            context.set_max_proto_version(only)
+            if setting.tls12:
+                context.set_cipher_list(setting.openssl_suite.encode())
+            else:
+                context.set_tls13_ciphersuites(setting.suite.encode())
+            if setting.by_session_id:
+                context.set_options(SSL.OP_NO_TICKET)
         store = self._client.get_cert_store()
         assert store is not None
         store.add_cert(_pyopenssl_certificate(made.root_pem))
@@ -197,6 +241,10 @@ class PyOpenSslPair:
                 while left:
                     left -= len(client.recv(READ))
 
+    def close(self) -> None:
+        self._client.shutdown()
+        self._server.shutdown()
+
 
 class Pellucid:
     """The API of docs/design.md section 5, nothing else."""
@@ -204,14 +252,14 @@ class Pellucid:
     name = "pellucid"
     remark = ""
 
-    def __init__(self) -> None:
+    def __init__(self, setting: Setting = TLS13) -> None:
         from pellucid import ClientConfig, Credential, ServerConfig, TrustStore, __version__
         from pellucid.sessions import Session, SessionStore
 
         kept = SessionStore()
 
         class Unused(SessionStore):
-            """Keeps the tickets, as any client does, and gives none out: for full handshakes."""
+            """Keeps the sessions, as any client does, and gives none out: for full handshakes."""
 
             def put(self, session: Session) -> None:
                 kept.put(session)
@@ -221,10 +269,12 @@ class Pellucid:
 
         made = material()
         self.version = f"{__version__} on cryptography {version('cryptography')}"
-        chosen: Any = {"protocols": ("TLSv1.3",), "cipher_suites": (SUITE,), "groups": (GROUP,)}
+        groups = (GROUP, CURVE) if setting.tls12 else (GROUP,)
+        chosen: Any = {"protocols": (setting.protocol,), "cipher_suites": (setting.suite,), "groups": groups}
         trust = TrustStore.from_pem(made.root_pem)
         credential = Credential.from_pem(made.certificate_pem, made.key_pem)
-        self._server = ServerConfig(credentials=[credential], tickets_per_handshake=TICKETS, **chosen)
+        tickets: Any = {"tickets": not setting.by_session_id, "tickets_per_handshake": TICKETS}
+        self._server = ServerConfig(credentials=[credential], **tickets, **chosen)
         self._fresh = ClientConfig(trust=trust, sessions=Unused(), **chosen)
         self._resuming = ClientConfig(trust=trust, sessions=kept, **chosen)
 
@@ -262,6 +312,11 @@ class PellucidPair:
             for event in client.receive_data(server.data_to_send()):
                 left -= len(event.data)
 
+    def close(self) -> None:
+        for side in (self._client, self._server):
+            side.close()
+            side.data_to_send()
+
 
 class MemorySocket:
     """As much of a non-blocking socket as tlslite-ng asks for, its other end another one in memory."""
@@ -294,8 +349,8 @@ class TlsliteNg:
     name = "tlslite-ng"
     remark = "checks neither chain nor name"
 
-    def __init__(self) -> None:
-        from tlslite.api import X509, HandshakeSettings, X509CertChain, parsePEMKey
+    def __init__(self, setting: Setting = TLS13) -> None:
+        from tlslite.api import X509, HandshakeSettings, SessionCache, X509CertChain, parsePEMKey
 
         made = material()
         self.version = version("tlslite-ng")
@@ -305,12 +360,15 @@ class TlsliteNg:
         self._identity = {"certChain": X509CertChain([certificate]), "privateKey": key}
         self._client, self._server = HandshakeSettings(), HandshakeSettings()
         for settings in (self._client, self._server):
-            settings.minVersion = settings.maxVersion = (3, 4)
+            settings.minVersion = settings.maxVersion = (3, 3) if setting.tls12 else (3, 4)
             settings.cipherNames = ["aes128gcm"]
             settings.keyShares = [GROUP]
-            settings.eccCurves = [GROUP, "secp256r1"]
-        self._server.ticketKeys = [bytearray(range(32))]
-        self._server.ticket_count = TICKETS
+            settings.eccCurves = [GROUP, CURVE]
+        if setting.by_session_id:
+            self._identity["sessionCache"] = SessionCache()
+        else:
+            self._server.ticketKeys = [bytearray(range(32))]
+            self._server.ticket_count = TICKETS
 
     def connect(self, session: Any = None) -> Pair:
         return TlslitePair(self._client, self._server, self._identity, session)
@@ -345,7 +403,8 @@ class TlslitePair:
         from tlslite.constants import CipherSuite, GroupName
 
         suite = CipherSuite.ietfNames[self._client.session.cipherSuite]
-        return f"TLSv1.3 {suite} {GroupName.toStr(self._client.ecdhCurve)}"
+        protocol = self._client.getVersionName().replace(" ", "v")
+        return f"{protocol} {suite} {GroupName.toStr(self._client.ecdhCurve)}"
 
     def transfer(self, data: bytes) -> None:
         for _ in self._server.writeAsync(data):
@@ -356,6 +415,10 @@ class TlslitePair:
                 if isinstance(result, bytes | bytearray):
                     left -= len(result)
                     break
+
+    def close(self) -> None:
+        for side in (self._client, self._server):
+            next(side.closeAsync(), None)
 
 
 STACKS: dict[str, type[Stack]] = {
