@@ -48,7 +48,7 @@ ALERTS: dict[Reason, AlertDescription | None] = {
     # "handshake_failure" alert."
     Reason.EXTENDED_MASTER_SECRET_CHANGED: _A.handshake_failure,
     Reason.SESSION_MISMATCH: _A.illegal_parameter,
-    Reason.TOO_MANY_RENEGOTIATIONS: _A.no_renegotiation,
+    Reason.TOO_MANY_RENEGOTIATIONS: _A.unexpected_message,
     Reason.BAD_SIGNATURE: _A.decrypt_error,
     Reason.BAD_FINISHED: _A.decrypt_error,
     Reason.BAD_PSK_BINDER: _A.decrypt_error,
@@ -100,6 +100,7 @@ ALERTS: dict[Reason, AlertDescription | None] = {
     # Calls at the wrong time are told to the caller; the connection itself goes on.
     Reason.HANDSHAKE_NOT_COMPLETE: None,
     Reason.CONNECTION_CLOSED: None,
+    Reason.NOT_EXPORTABLE: None,
     Reason.CONNECTION_FAILED: None,
     Reason.SIGNING_FAILED: _A.internal_error,
     Reason.KEY_LIMIT_REACHED: _A.internal_error,
@@ -112,7 +113,6 @@ ALERTS: dict[Reason, AlertDescription | None] = {
 #: without the certificate that it needs.
 ALERTS_12: dict[Reason, AlertDescription] = {
     Reason.CLIENT_CERTIFICATE_MISSING: _A.handshake_failure,
-    Reason.MISSING_EXTENSION: _A.handshake_failure,
 }
 
 

@@ -122,7 +122,7 @@ class Connection:
         if exporter is None:
             # RFC 7627 1: two connections can have the same master secret, and so would have what is exported.
             raise Misuse(
-                Reason.EXTENDED_MASTER_SECRET_MISSING,
+                Reason.NOT_EXPORTABLE,
                 "without extended_master_secret what is exported can be another connection's as well",
             )
         return exporter(label, context, length)

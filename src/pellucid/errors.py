@@ -103,6 +103,7 @@ class Reason(StrEnum):
     HANDSHAKE_NOT_COMPLETE = "handshake_not_complete"
     CONNECTION_CLOSED = "connection_closed"
     CONNECTION_FAILED = "connection_failed"
+    NOT_EXPORTABLE = "not_exportable"
     SIGNING_FAILED = "signing_failed"
     KEY_LIMIT_REACHED = "key_limit_reached"
     TIMEOUT = "timeout"

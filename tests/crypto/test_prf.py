@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pellucid.crypto.kdf import prf
 
-# Published on the IETF's TLS list as "Test vectors for TLS 1.2 PRF"; taken from Botan, src/tests/data/kdf/tls_prf.vec.
+# Published on the IETF's TLS list as "Test vectors for TLS 1.2 PRF"; taken from Botan,
+# src/tests/data/kdf/tls_prf.vec.
 VECTORS = [
     pytest.param(
         "sha256",
@@ -69,7 +70,9 @@ def test_the_published_values_come_out(hash_name: str, secret: str, seed: str, o
 def test_it_is_what_the_definition_says(
     hash_name: str, secret: bytes, label: bytes, seed: bytes, length: int
 ) -> None:
-    assert prf(hash_name, secret, label, seed, length) == by_definition(hash_name, secret, label, seed, length)
+    assert prf(hash_name, secret, label, seed, length) == by_definition(
+        hash_name, secret, label, seed, length
+    )
 
 
 @pytest.mark.parametrize("hash_name", HASHES)

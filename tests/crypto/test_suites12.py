@@ -11,8 +11,8 @@ from pellucid.crypto.suites12 import SUITES12, Suite12
 each_suite = pytest.mark.parametrize("suite", SUITES12.values(), ids=str)
 SUITES = list(SUITES12.values())
 
-# RFC 5246 appendix C and 6.3, RFC 5288 3, RFC 5289 3, RFC 6655 3 and 4, RFC 7905 2: of each cipher the lengths of its key,
-# of the IV that the key block has, and of what goes with each record; and of the tag.
+# RFC 5246 appendix C and 6.3, RFC 5288 3, RFC 5289 3, RFC 6655 3 and 4, RFC 7905 2: of each cipher the
+# lengths of its key, of the IV that the key block has, and of what goes with each record; and of the tag.
 LENGTHS = {
     "AES_128_CBC": (16, 0, 16, 0),
     "AES_256_CBC": (32, 0, 16, 0),
@@ -111,7 +111,8 @@ def test_the_aead_takes_its_key_and_makes_its_tag(suite: Suite12) -> None:
 
 @each_suite
 def test_what_it_lacks_is_said(suite: Suite12) -> None:
-    assert ("forward secrecy" in suite.lacks) == suite.name.startswith("TLS_RSA_") == (not suite.forward_secrecy)
+    assert suite.forward_secrecy == (not suite.name.startswith("TLS_RSA_"))
+    assert ("forward secrecy" in suite.lacks) == (not suite.forward_secrecy)
     assert ("authenticated encryption" in suite.lacks) == ("_CBC_" in suite.name)
     assert ("a tag of full length" in suite.lacks) == suite.name.endswith("CCM_8")
 
@@ -123,7 +124,8 @@ def test_the_best_come_first() -> None:
 
 
 def test_nothing_broken_is_there() -> None:
-    # FREAK and Logjam (export), Sweet32 (64-bit blocks), RC4's biases, and no authentication or encryption at all.
+    # FREAK and Logjam (export), Sweet32 (64-bit blocks), RC4's biases, and no authentication or encryption at
+    # all.
     broken = re.compile("RC4|DES|EXPORT|NULL|anon|MD5|DSS|IDEA|SEED|PSK")
     assert not [suite.name for suite in SUITES if broken.search(suite.name)]
 

@@ -38,11 +38,10 @@ from pellucid import (
 )
 from pellucid.codes import ContentType, ExtensionType, PskKeyExchangeMode
 from pellucid.events import Event
-from pellucid.handshake.post import MAX_TICKET_BYTES, MAX_TICKET_CHAIN_BYTES
 from pellucid.identity.lab import Laboratory
 from pellucid.messages import ClientHello, Extensions, NewSessionTicket
 from pellucid.messages import extensions as ext
-from pellucid.sessions import MAX_LIFETIME_SECONDS
+from pellucid.sessions import MAX_CHAIN_BYTES, MAX_KEPT_TICKET_BYTES, MAX_LIFETIME_SECONDS
 from pellucid.trace.events import ChoiceEvent, MessageEvent
 
 DAY = 86_400
@@ -262,7 +261,7 @@ def filler(size: int) -> x509.Certificate:
 
 @pytest.mark.parametrize(
     "fillers, fits",
-    [([8_000], True), ([MAX_TICKET_CHAIN_BYTES], False), ([40_000, 40_000], False)],
+    [([8_000], True), ([MAX_CHAIN_BYTES], False), ([40_000, 40_000], False)],
     ids=["24 KiB to spare", "over 32 KiB", "more than any ticket holds"],
 )
 def test_a_client_with_a_huge_chain_gets_no_ticket(pair: Pair, fillers: list[int], fits: bool) -> None:
@@ -284,7 +283,8 @@ def test_a_client_with_a_huge_chain_gets_no_ticket(pair: Pair, fillers: list[int
 
 
 @pytest.mark.parametrize(
-    "size, kept", [(1, True), (MAX_TICKET_BYTES, True), (MAX_TICKET_BYTES + 1, False), (2**16 - 1, False)]
+    "size, kept",
+    [(1, True), (MAX_KEPT_TICKET_BYTES, True), (MAX_KEPT_TICKET_BYTES + 1, False), (2**16 - 1, False)],
 )
 def test_a_ticket_that_fits_no_hello_is_not_kept(size: int, kept: bool) -> None:
     store = SessionStore()
@@ -302,7 +302,7 @@ def test_the_longest_ticket_is_offered_again() -> None:
     """The server does not know it, and both go on with certificates."""
     store = SessionStore()
     client, server = shake_hands(client_config(sessions=store), server_config(tickets=False))
-    ticket = NewSessionTicket(60, 7, b"\x00", bytes(MAX_TICKET_BYTES), Extensions())
+    ticket = NewSessionTicket(60, 7, b"\x00", bytes(MAX_KEPT_TICKET_BYTES), Extensions())
     server._driver.writer.queue(ContentType.handshake, ticket.encode())
     pump(server, client)
     client, _ = shake_hands(client_config(sessions=store), server_config())

@@ -8,8 +8,13 @@ import pytest
 
 from pellucid.codes import CipherSuite, ProtocolVersion
 from pellucid.errors import Misuse, Reason
-from pellucid.sessions import MAX_LIFETIME_SECONDS, MAX_SESSION_ID_SECONDS, SessionCache, TicketState
-from pellucid.sessions.cache import MAX_CHAIN_BYTES
+from pellucid.sessions import (
+    MAX_CHAIN_BYTES,
+    MAX_LIFETIME_SECONDS,
+    MAX_SESSION_ID_SECONDS,
+    SessionCache,
+    TicketState,
+)
 
 NOW = 1_800_000_000.0
 HOUR = 3_600

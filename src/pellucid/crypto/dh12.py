@@ -24,6 +24,7 @@ from pellucid.crypto.groups_base import Entropy, PrivateShare
 from pellucid.crypto.groups_ec import scalar
 from pellucid.crypto.groups_ff import FIELDS, GENERATOR, LibraryShare, PowShare, agree, library_entropy
 from pellucid.crypto.groups_known import known_group
+from pellucid.crypto.primes import passes_miller_rabin
 from pellucid.errors import PeerMisbehaved, Reason
 
 __all__ = ["dh_params", "dh_secret", "group_name", "respond_dh"]
@@ -152,20 +153,6 @@ def _fault_of(p: int) -> str:
         return "has a composite number where a prime has to be"
     # Once q is prime, p is too: by Pocklington's criterion, from the power above, as q > sqrt(p) and p is no
     # multiple of 2^2 - 1.
-    if not all(_passes(q, scalar(library_entropy, q - 1)) for _ in range(_ROUNDS)):
+    if not all(passes_miller_rabin(q, scalar(library_entropy, q - 1)) for _ in range(_ROUNDS)):
         return "has a prime p that is not safe: (p-1)/2 is composite, and so there may be small subgroups"
     return ""
-
-
-def _passes(n: int, base: int) -> bool:
-    """One round of Miller and Rabin's test: whether `base` is no witness that the odd `n` is composite."""
-    odd = n - 1
-    twos = (odd & -odd).bit_length() - 1
-    x = pow(base, odd >> twos, n)
-    if x in (1, n - 1):
-        return True
-    for _ in range(twos - 1):
-        x = x * x % n
-        if x == n - 1:
-            return True
-    return False

@@ -42,7 +42,7 @@ _GUARD_BITS = 64
 def known_group(prime: int) -> KnownGroup | None:
     """Which of the well-known groups has this prime; None for any other number."""
     bits = prime.bit_length()
-    return _of_size(bits).get(prime) if bits in _FFDHE else None
+    return _of_size(bits).get(prime) if bits in KNOWN_BITS else None
 
 
 @cache

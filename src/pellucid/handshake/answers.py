@@ -1,6 +1,6 @@
 """What a client holds the server's answers against, in either version: nothing not asked or offered."""
 
-from pellucid.codes import CipherSuite, ExtensionType, ProtocolVersion, name_of
+from pellucid.codes import CipherSuite, CompressionMethod, ExtensionType, ProtocolVersion, name_of
 from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.handshake.flow import ClientHandshake
 from pellucid.handshake.offer import Offer
@@ -18,7 +18,11 @@ def check_answer(hs: ClientHandshake, offer: Offer, answer: ServerHello | HelloR
         raise PeerMisbehaved(
             Reason.SUITE_NOT_OFFERED, f"the server chose {name}, which was not offered for {hs.version}"
         )
-    if answer.legacy_compression_method != 0:
+    null = answer.legacy_compression_method == 0
+    if hs.trace and hs.version is ProtocolVersion.TLSv1_2:
+        found = name_of(answer.legacy_compression_method, CompressionMethod)
+        hs.trace.check(what="compression_method", expected="null", found=found, ok=null)
+    if not null:
         raise PeerMisbehaved(
             Reason.WRONG_COMPRESSION_METHOD,
             f"the server chose compression {answer.legacy_compression_method}",

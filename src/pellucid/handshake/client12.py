@@ -53,10 +53,7 @@ from pellucid.handshake.security12 import (
 from pellucid.handshake.server_hello12 import Agreed, check_server_hello
 from pellucid.messages import ServerHello, tls12
 from pellucid.result import Negotiated
-from pellucid.sessions import MAX_SESSION_ID_SECONDS, Session
-
-#: The longest ticket that we keep: it has to fit our next ClientHello beside everything else.
-MAX_TICKET_BYTES = 2**15
+from pellucid.sessions import MAX_KEPT_TICKET_BYTES, MAX_SESSION_ID_SECONDS, Session
 
 
 def client12(hs: ClientHandshake, offer: Offer, hello: ServerHello) -> Flow[Connected]:
@@ -182,7 +179,7 @@ def _session(
     ticket = message.ticket if message is not None else b""
     # RFC 5077 3.4: with a ticket, the session ID is one that we made up.
     session_id = b"" if ticket else agreed.session_id
-    useless = not (ticket or session_id) or len(ticket) > MAX_TICKET_BYTES
+    useless = not (ticket or session_id) or len(ticket) > MAX_KEPT_TICKET_BYTES
     if useless or hs.config.sessions is None or negotiated.server_name is None:
         return None
     # RFC 5077 3.3: "A value of zero is reserved to indicate that the lifetime of the ticket is unspecified."

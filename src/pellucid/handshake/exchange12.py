@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pellucid.codes import ECCurveType, NamedGroup, ProtocolVersion, SignatureScheme, name_of
 from pellucid.crypto.dh12 import dh_params, dh_secret, group_name, respond_dh
 from pellucid.crypto.groups import PrivateShare, generate, respond
-from pellucid.crypto.rsa import encrypt_premaster
+from pellucid.crypto.rsa import PREMASTER_LENGTH, encrypt_premaster
 from pellucid.crypto.signatures import authentication_of
 from pellucid.crypto.suites12 import Suite12
 from pellucid.errors import PeerMisbehaved, Reason
@@ -23,9 +23,6 @@ from pellucid.handshake.proofs import SignatureVerified, verify_signed
 from pellucid.handshake.security12 import SecurityParameters
 from pellucid.identity import Credential, VerifiedIdentity
 from pellucid.messages import tls12
-
-#: RFC 5246 7.4.7.1: two bytes of client_version and 46 random ones.
-PREMASTER_LENGTH, PREMASTER_RANDOM_LENGTH = 48, 46
 
 
 @dataclass(slots=True)
@@ -75,7 +72,7 @@ def _encrypted(hs: ClientHandshake, identity: VerifiedIdentity) -> Exchanged:
     # RFC 5246 7.4.7.1: client_version is the one that was offered in the ClientHello, whatever was chosen, so
     # that a version rolled back by somebody on the path shows.
     version = ProtocolVersion.TLSv1_2.to_bytes(2, "big")
-    premaster_secret = version + hs.entropy(PREMASTER_RANDOM_LENGTH)
+    premaster_secret = version + hs.entropy(PREMASTER_LENGTH - len(version))
     encrypted = encrypt_premaster(identity.public_key, premaster_secret, hs.key_entropy)
     _trace_premaster(hs, "client_version || random(46)", [("client_version", version)], premaster_secret)
     return Exchanged(tls12.ClientKeyExchangeRSA(encrypted), premaster_secret, None)

@@ -65,7 +65,7 @@ class Handshake(Generic[Cfg]):
     suite: Suite
 
     def __init__(self, side: Literal["client", "server"], config: Cfg, trace: TraceView | None) -> None:
-        self.side = side
+        self.side: Literal["client", "server"] = side
         self.config = config
         self.trace = trace
         self.entropy: Entropy = config.entropy

@@ -17,13 +17,7 @@ from pellucid.handshake.flow import AnyHandshake, ClientHandshake, ServerHandsha
 from pellucid.handshake.proofs import Connected, Origin
 from pellucid.keys import next_traffic_secret, resumption_psk
 from pellucid.messages import ClientHello, Extensions, KeyUpdate, NewSessionTicket, tls12
-from pellucid.sessions import Session, TicketState
-
-#: A ticket holds the client's chain and travels in a ClientHello, which peers bound to 64 KiB or less.
-MAX_TICKET_CHAIN_BYTES = 2**15
-
-#: The longest ticket that we keep: it has to fit our next ClientHello beside everything else.
-MAX_TICKET_BYTES = 2**15
+from pellucid.sessions import MAX_CHAIN_BYTES, MAX_KEPT_TICKET_BYTES, Session, TicketState
 
 #: RFC 9846 4.7.3: sending implementations "MUST NOT allow the epoch [...] to exceed 2^48-1".
 MAX_EPOCH = 2**48 - 1
@@ -71,13 +65,13 @@ def server_post_handshake12(hs: ServerHandshake) -> Flow[None]:
 
 
 def _fits(connected: Connected) -> bool:
-    return sum(map(len, connected.negotiated.peer_chain)) <= MAX_TICKET_CHAIN_BYTES
+    return sum(map(len, connected.negotiated.peer_chain)) <= MAX_CHAIN_BYTES
 
 
 def _receive_ticket(hs: ClientHandshake, connected: Connected, message: NewSessionTicket) -> Flow[None]:
     # RFC 9846 4.7.1: "The value of zero indicates that the ticket should be discarded immediately."
     negotiated, origin = connected.negotiated, connected.origin
-    useless = message.ticket_lifetime == 0 or len(message.ticket) > MAX_TICKET_BYTES
+    useless = message.ticket_lifetime == 0 or len(message.ticket) > MAX_KEPT_TICKET_BYTES
     if useless or not hs.resumption_secret or negotiated.server_name is None or origin is None:
         return
     session = Session(

@@ -26,17 +26,24 @@ def ask_for_record_sizes(hs: ClientHandshake, extensions: Extensions) -> None:
         extensions.add(ext.MaxFragmentLength(MaxFragmentLengthCode(code)))
 
 
+def check_record_sizes(asked: Extensions) -> None:
+    """Of a ClientHello, before anything is answered: what it asks for can be asked for."""
+    limit, fragment = asked.find(ext.RecordSizeLimit), asked.find(ext.MaxFragmentLength)
+    if limit is not None:
+        _check_limit(limit)
+    elif fragment is not None and not isinstance(fragment.max_fragment_length, MaxFragmentLengthCode):
+        # RFC 6066 4: "it MUST abort the handshake with an "illegal_parameter" alert."
+        raise PeerMisbehaved(
+            Reason.ILLEGAL_PARAMETER, f"max_fragment_length {fragment.max_fragment_length} is not defined"
+        )
+
+
 def answer_record_sizes(hs: ServerHandshake, asked: Extensions, answer: Extensions) -> Flow[None]:
     """A server's answer to what the client asks for; it holds from the next protected record on."""
     limit, fragment = asked.find(ext.RecordSizeLimit), asked.find(ext.MaxFragmentLength)
     if limit is not None:
         answer.add(ext.RecordSizeLimit(hs.config.record_size_limit or FULL_RECORD + _type_bytes(hs)))
     elif fragment is not None:
-        if not isinstance(fragment.max_fragment_length, MaxFragmentLengthCode):
-            # RFC 6066 4: "it MUST abort the handshake with an "illegal_parameter" alert."
-            raise PeerMisbehaved(
-                Reason.ILLEGAL_PARAMETER, f"max_fragment_length {fragment.max_fragment_length} is not defined"
-            )
         answer.add(ext.MaxFragmentLength(fragment.max_fragment_length))
     yield from _limit(hs, answer, asked)
 
@@ -53,17 +60,14 @@ def take_record_sizes(hs: ClientHandshake, asked: Extensions, answer: Extensions
         raise PeerMisbehaved(
             Reason.ILLEGAL_PARAMETER, f"the server answers max_fragment_length {fragment.max_fragment_length}"
         )
+    if limit is not None:
+        _check_limit(limit)
     yield from _limit(hs, asked, answer)
 
 
 def _limit(hs: AnyHandshake, ours: Extensions, theirs: Extensions) -> Flow[None]:
     our_limit, their_limit = ours.find(ext.RecordSizeLimit), theirs.find(ext.RecordSizeLimit)
     our_fragment, their_fragment = ours.find(ext.MaxFragmentLength), theirs.find(ext.MaxFragmentLength)
-    if their_limit is not None and their_limit.record_size_limit < LEAST_RECORD:
-        raise PeerMisbehaved(
-            Reason.ILLEGAL_PARAMETER,
-            f"record_size_limit is {their_limit.record_size_limit}; {LEAST_RECORD} is the least",
-        )
     if our_limit is not None and their_limit is not None:
         yield LimitRecords(
             min(their_limit.record_size_limit - _type_bytes(hs), FULL_RECORD),
@@ -75,6 +79,14 @@ def _limit(hs: AnyHandshake, ours: Extensions, theirs: Extensions) -> Flow[None]
         assert isinstance(code, MaxFragmentLengthCode)
         # RFC 6066 4: it holds at once, for "messages (including handshake messages)".
         yield LimitRecords(code.octets, code.octets, plaintext=True)
+
+
+def _check_limit(limit: ext.RecordSizeLimit) -> None:
+    if limit.record_size_limit < LEAST_RECORD:
+        raise PeerMisbehaved(
+            Reason.ILLEGAL_PARAMETER,
+            f"record_size_limit is {limit.record_size_limit}; {LEAST_RECORD} is the least",
+        )
 
 
 def _type_bytes(hs: AnyHandshake) -> int:

@@ -14,10 +14,7 @@ from pellucid.handshake.security12 import SecurityParameters
 from pellucid.identity import VerifiedIdentity
 from pellucid.messages import tls12
 from pellucid.result import Negotiated
-from pellucid.sessions import TicketState
-
-#: A ticket holds the client's chain and travels in a ClientHello, which peers bound to 64 KiB or less.
-MAX_TICKET_CHAIN_BYTES = 2**15
+from pellucid.sessions import MAX_CHAIN_BYTES, TicketState
 
 
 @dataclass(slots=True)
@@ -100,6 +97,6 @@ def send_ticket(
     keys = hs.config.ticket_keys
     assert keys is not None
     ticket = b""
-    if sum(map(len, negotiated.peer_chain)) <= MAX_TICKET_CHAIN_BYTES:
+    if sum(map(len, negotiated.peer_chain)) <= MAX_CHAIN_BYTES:
         ticket = yield SealTicket(session_state(hs, security, negotiated, origin, keys.lifetime_seconds))
     yield hs.send(tls12.NewSessionTicket(keys.lifetime_seconds, ticket))

@@ -9,6 +9,7 @@ from pellucid.handshake.choose import choose_version
 from pellucid.handshake.effects import Flow
 from pellucid.handshake.flow import ServerHandshake, receive
 from pellucid.handshake.proofs import Connected
+from pellucid.handshake.record_sizes import check_record_sizes
 from pellucid.handshake.server12 import server12
 from pellucid.handshake.server13 import server13
 from pellucid.messages import ClientHello
@@ -23,6 +24,7 @@ def server(hs: ServerHandshake) -> Flow[Connected]:
     # RFC 9846 4.3.1: without the extension it is TLS 1.2 or prior, whatever legacy_version says.
     offered = versions.versions if versions else [min(hello.legacy_version, ProtocolVersion.TLSv1_2)]
     _check_fallback(hs, hello, offered)
+    check_record_sizes(hello.extensions)
     hs.version = choose_version(hs.config.parameters.protocols, offered, hs.trace)
     if hs.version is ProtocolVersion.TLSv1_2:
         return (yield from server12(hs, hello))

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa,
 
 from pellucid.crypto.groups_ec import scalar
 from pellucid.crypto.kdf import hkdf_expand, hkdf_extract
+from pellucid.crypto.primes import passes_miller_rabin
 from pellucid.errors import Misuse, Reason
 from pellucid.identity.credentials import PrivateKey
 
@@ -104,19 +105,4 @@ def _prime(source: Callable[[int], bytes], bits: int) -> int:
 def _is_prime(candidate: int) -> bool:
     if not all(candidate % prime for prime in _SMALL_PRIMES):
         return False
-    odd, twos = candidate - 1, 0
-    while not odd & 1:
-        odd, twos = odd >> 1, twos + 1
-    return all(_passes(candidate, base, odd, twos) for base in _MILLER_RABIN_BASES)
-
-
-def _passes(candidate: int, base: int, odd: int, twos: int) -> bool:
-    """One round of Miller and Rabin's test (FIPS 186-5 B.3.1)."""
-    value = pow(base, odd, candidate)
-    if value in {1, candidate - 1}:
-        return True
-    for _ in range(twos - 1):
-        value = value * value % candidate
-        if value == candidate - 1:
-            return True
-    return False
+    return all(passes_miller_rabin(candidate, base) for base in _MILLER_RABIN_BASES)

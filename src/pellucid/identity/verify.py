@@ -55,16 +55,6 @@ class VerifiedIdentity:
             return ()
         return () if patterns is None else patterns.names
 
-    @cached_property
-    def digital_signature(self) -> bool:
-        """Whether the leaf's key may sign, by its keyUsage."""
-        return rules.may_sign(rules.look_at(self.chain[0], 0))
-
-    @cached_property
-    def key_encipherment(self) -> bool:
-        """Whether the leaf's key may be encrypted to, by its keyUsage."""
-        return rules.may_encipher_keys(rules.look_at(self.chain[0], 0))
-
     @property
     def rsa_pss_oid(self) -> bool:
         """Whether the leaf's key is id-RSASSA-PSS, which may sign rsa_pss_pss_* only (RFC 9846 4.3.3)."""

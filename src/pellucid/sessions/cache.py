@@ -4,11 +4,8 @@ import threading
 from collections import OrderedDict
 
 from pellucid.errors import Misuse, Reason
-from pellucid.sessions.session import MAX_SESSION_ID_SECONDS
+from pellucid.sessions.session import MAX_CHAIN_BYTES, MAX_SESSION_ID_SECONDS
 from pellucid.sessions.tickets import TicketState
-
-#: Of one client's certificates, DER, together. A chain of three is a few KiB.
-MAX_CHAIN_BYTES = 2**15
 
 # RFC 5246 7.4.1.2: `opaque SessionID<0..32>`
 _MAX_ID_BYTES = 32

@@ -13,6 +13,12 @@ MAX_LIFETIME_SECONDS = 604_800
 #: takes where a ticket of TLS 1.2 names no lifetime (RFC 5077 3.3: "A value of zero").
 MAX_SESSION_ID_SECONDS = 86_400
 
+#: The most of a client's certificates, DER, that a server keeps with a session or puts into a ticket, which
+#: travels in a ClientHello that peers bound to 64 KiB or less. A chain of three is a few KiB.
+MAX_CHAIN_BYTES = 2**15
+#: The longest ticket that a client keeps: it has to fit our next ClientHello beside everything else.
+MAX_KEPT_TICKET_BYTES = 2**15
+
 # RFC 9846 4.3.11: `opaque identity<1..2^16-1>`
 _MAX_IDENTITY_BYTES = 65_535
 
