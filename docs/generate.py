@@ -17,15 +17,22 @@ HERE = Path(__file__).parent
 GLOSSARY = """# Glossary
 
 What each thing is for that a handshake shows, in the words of the narration
-(`src/pellucid/trace/explanations.toml`). This page is made by `python docs/generate.py`.
+(`src/pellucid/trace/explanations.toml`, and `explanations12.toml` and `suites.toml` beside it).
+This page is made by `python docs/generate.py`.
 """
 SECTIONS = {
     "message": "Messages",
+    "message tls12": "Messages as they are in TLS 1.2",
     "secret": "Secrets",
     "choice": "Choices",
     "check": "Checks",
     "alert": "Alerts",
 }
+SUITES = """## Cipher suites of TLS 1.2
+
+A name says it all: TLS, key exchange, server's proof (not with RSA key exchange), WITH, encryption, and the
+hash, which with CBC is that of the MAC. What a suite with such a piece lacks stands beside it.
+"""
 
 DIAGNOSIS = """# Why a connection failed
 
@@ -45,11 +52,22 @@ def glossary() -> str:
     parts = [GLOSSARY]
     for kind, heading in SECTIONS.items():
         parts.append(f"## {heading}\n")
-        found = [
-            one for key, one in explanations().items() if key.split(":")[0] == kind and key.count(":") == 1
-        ]
+        found = [one for key, one in explanations().items() if _section(key) == kind]
         parts += [_term(one) for one in sorted(found, key=lambda one: one.title.lower())]
+    parts.append(SUITES)
+    for key, entry in texts("suites.toml").items():
+        role, _, name = key.partition(":")
+        lacks = f" **Lacks {entry['lacks']}**: {entry['why']}." if "lacks" in entry else ""
+        parts.append(f"**{name}** ({role}): {entry['text']}.{lacks}\n")
     return "\n".join(parts)
+
+
+def _section(key: str) -> str:
+    """Which section an explanation goes to; those for one side or one case go to none."""
+    kind, *rest = key.split(":")
+    if len(rest) == 1:
+        return kind
+    return f"{kind} tls12" if len(rest) == 2 and rest[1] == "tls12" else ""
 
 
 def _term(one: Explanation) -> str:

@@ -269,3 +269,59 @@ def test_ssl_cert_file_is_honoured(
     monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
     TrustStore.system.cache_clear() if hasattr(TrustStore.system, "cache_clear") else None
     assert pellucid("connect", f"localhost:{server()}").code == 0
+
+
+# -- versions and policies
+
+
+@pytest.mark.parametrize(
+    "options, served, protocol",
+    [
+        ([], {}, "TLSv1.3"),
+        ([], {"protocols": ["TLSv1.2"]}, "TLSv1.2"),
+        (["--tls", "1.2"], {}, "TLSv1.2"),
+        (["--tls", "1.3"], {}, "TLSv1.3"),
+        (["--policy", "modern"], {}, "TLSv1.3"),
+    ],
+)
+def test_the_highest_version_that_both_have_is_spoken(
+    pellucid: Pellucid,
+    server: Callable[..., int],
+    files: Any,
+    options: list[str],
+    served: dict[str, Any],
+    protocol: str,
+) -> None:
+    target = f"localhost:{server(**served)}"
+    ran = pellucid("connect", target, "--cafile", files.root, "--json", "-", *options)
+    assert ran.code == 0
+    Draft202012Validator(schema()).validate(ran.document)
+    assert ran.document["outcome"]["protocol"] == protocol
+    assert "    forward secrecy  yes" in ran.err
+
+
+def test_a_server_with_old_suites_alone_needs_the_compatible_policy(
+    pellucid: Pellucid, server: Callable[..., int], files: Any
+) -> None:
+    target = f"localhost:{server(cipher_suites=['TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA'])}"
+    refused = pellucid("connect", target, "--cafile", files.root)
+    assert refused.code == 4
+    assert "--policy compatible" in " ".join(refused.out.split())
+    accepted = pellucid("connect", target, "--cafile", files.root, "--policy", "compatible")
+    assert accepted.code == 0
+    assert "· lacks          authenticated encryption" in accepted.out
+
+
+def test_a_version_that_the_server_lacks_is_said_to_be(
+    pellucid: Pellucid, server: Callable[..., int], files: Any
+) -> None:
+    target = f"localhost:{server(protocols=['TLSv1.2'])}"
+    ran = pellucid("connect", target, "--cafile", files.root, "--tls", "1.3", "--json", "-")
+    assert ran.code == 4
+    assert ran.document["outcome"]["failure"]["id"] == "no_shared_version"
+
+
+def test_a_version_that_the_policy_lacks_is_wrong_usage(pellucid: Pellucid) -> None:
+    ran = pellucid("connect", "localhost:1", "--tls", "1.2", "--policy", "modern")
+    assert ran.code == 2
+    assert "TLSv1.2 is impossible" in " ".join(ran.out.split())

@@ -44,8 +44,8 @@ def test_help_has_examples(command: list[str], capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["demo", "--tls", "1.2"],
-        ["connect", "localhost", "--tls", "1.2"],
+        ["demo", "--tls", "1.1"],
+        ["connect", "localhost", "--policy", "nonsense"],
         ["demo", "--group", "nosuchgroup"],
         ["demo", "--suite", "TLS_NULL_WITH_NULL_NULL"],
         ["demo", "--certificate", "dsa"],
@@ -69,9 +69,3 @@ def test_wrong_usage_exits_2_and_says_why(arguments: list[str], capsys: pytest.C
         cli.main(arguments)
     assert ended.value.code == 2
     assert "Error: " in capsys.readouterr().err
-
-
-def test_tls_12_is_announced_for_later(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        cli.main(["demo", "--tls", "1.2"])
-    assert "later" in capsys.readouterr().err

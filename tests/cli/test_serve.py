@@ -97,6 +97,21 @@ def test_a_visitor_sees_what_it_offered_and_what_was_chosen(start: Callable[...,
     assert "<code>localhost</code>" in answer
 
 
+def test_visitors_of_either_version_are_served(start: Callable[..., Running]) -> None:
+    serving = start(2)
+    for protocol in ("TLSv1.2", "TLSv1.3"):
+        answer = serving.ask(protocols=[protocol])
+        assert f'<code class="chosen">{protocol}</code>' in answer
+
+
+@pytest.mark.parametrize("exchange", ["RSA", "ECDHE_RSA"])
+def test_an_old_visitor_is_served_if_that_was_asked_for(start: Callable[..., Running], exchange: str) -> None:
+    suite = f"TLS_{exchange}_WITH_AES_128_CBC_SHA"
+    answer = start(1, policy="compatible", tls="1.2", certificate="rsa").ask(cipher_suites=[suite])
+    assert f'<code class="chosen">{suite}</code>' in answer
+    assert ("none: the secret came encrypted (RSA)" in answer) == (exchange == "RSA")
+
+
 @pytest.mark.parametrize(
     "request_bytes, status",
     [

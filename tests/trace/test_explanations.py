@@ -85,6 +85,30 @@ STATES = [
 ]
 
 
+TLS12 = [
+    *(
+        f"message:{name}:tls12"
+        for name in ("ClientHello", "ServerHello", "Certificate", "CertificateRequest")
+    ),
+    *(f"message:{name}:tls12" for name in ("CertificateVerify", "ChangeCipherSpec", "Finished", "data")),
+    *(f"message:{name}" for name in ("ServerHelloDone", "HelloRequest", "CertificateStatus")),
+    *(f"message:ServerKeyExchange:{name}" for name in ("DHE", "ECDHE")),
+    *(f"message:ClientKeyExchange:{name}" for name in ("RSA", "DHE", "ECDHE")),
+    *(f"secret:premaster_secret:{name}" for name in ("RSA", "DHE", "ECDHE")),
+    *("secret:master_secret", "secret:master_secret:extended", "secret:key_block", "secret:exporter"),
+    *(f"secret:{side}_write_{part}" for side in ("client", "server") for part in ("MAC_key", "key", "IV")),
+    *("secret:client_verify_data", "secret:server_verify_data", "keys:session", "choice:session"),
+    *(f"check:{name}" for name in ("server_key_exchange", "dh_group", "renegotiation_info", "session")),
+    *(f"check:{name}" for name in ("extended_master_secret", "fallback", "finished:tls12", "ticket:tls12")),
+    *(f"state:WAIT_{name}" for name in ("STATUS", "SKE", "CR", "SHD", "CKE", "TICKET", "CCS")),
+]
+
+
+@pytest.mark.parametrize("identifier", TLS12)
+def test_what_tls_12_has_is_explained(identifier: str) -> None:
+    assert identifier in explanations()
+
+
 @pytest.mark.parametrize(
     "identifier",
     [

@@ -28,7 +28,9 @@ CATALOGUE = (
     *("no_shared_signature_scheme", "client_certificate_missing", "client_certificate_untrusted"),
     *("alpn_mismatch", "unrecognized_name", "not_tls", "closed_after_client_hello", "certificate_revoked"),
     *("reset_after_client_hello", "silent_after_client_hello", "stalled_mid_flight"),
-    *("key_does_not_match_certificate", "truncated"),
+    *("key_does_not_match_certificate", "truncated", "downgrade_detected", "inappropriate_fallback"),
+    *("weak_dh_group", "no_secure_renegotiation", "bad_renegotiation_info", "too_many_renegotiations"),
+    *("extended_master_secret_missing", "extended_master_secret_changed", "session_mismatch"),
 )
 HEADER = bytes.fromhex("1603030000")
 
@@ -95,6 +97,7 @@ def test_blame_is_that_of_the_error(error: TLSError, blame: str) -> None:
         (AlertDescription.no_application_protocol, "alpn_mismatch"),
         (AlertDescription.unrecognized_name, "unrecognized_name"),
         (AlertDescription.handshake_failure, "handshake_failure"),
+        (AlertDescription.inappropriate_fallback, "inappropriate_fallback"),
         (AlertDescription.internal_error, "alert_received"),
         (200, "alert_received"),
     ],
@@ -160,6 +163,14 @@ def test_where_there_is_nothing_in_common_both_lists_are_evidence() -> None:
     view.choice(what="group", ours=("x25519", "secp256r1"), theirs=("x448",), chosen="", rule="")
     failure = failure_of(PeerIncompatible(Reason.NO_SHARED_GROUP, "none"), view.trace.events, "server")
     assert "the server has x25519, secp256r1; the client has x448" in failure.observed
+
+
+def test_of_several_choices_about_one_thing_the_last_is_evidence() -> None:
+    view = Trace().view("server")
+    for chosen in ("", "CN=localhost"):
+        view.choice(what="certificate", ours=("CN=localhost",), theirs=(), chosen=chosen, rule="")
+    failure = failure_of(PeerMisbehaved(Reason.BAD_FINISHED, "differs"), view.trace.events, "server")
+    assert failure.observed == "Differs."
 
 
 def test_the_step_before_the_failure_is_named() -> None:

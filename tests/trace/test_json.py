@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from pellucid.errors import PeerMisbehaved, Reason
+from pellucid.messages import ChangeCipherSpec, tls12
 from pellucid.trace import Trace
 from pellucid.trace.json import dumps, schema, to_json
 
@@ -150,3 +151,36 @@ def test_what_was_dropped_is_counted(validator: Draft202012Validator) -> None:
     document = to_json(trace)
     validator.validate(document)
     assert document["dropped"] == 1
+
+
+def test_a_mac_key_is_written_only_where_there_is_one(validator: Draft202012Validator) -> None:
+    trace = Trace()
+    for suite, keys in (("AEAD", {"iv": b"i" * 4}), ("CBC", {"iv": b"", "mac_key": b"m" * 20})):
+        trace.view("client").keys(
+            direction="write", epoch="session", cipher_suite=suite, key=b"k" * 16, **keys
+        )
+    document = to_json(trace)
+    validator.validate(document)
+    aead, cbc = document["events"]
+    assert "mac_key" not in aead
+    assert cbc["mac_key"]["length"] == 20
+    assert cbc["iv"] == ""
+
+
+def test_a_message_is_read_as_the_class_that_it_was_recorded_with(validator: Draft202012Validator) -> None:
+    trace = Trace()
+    view = trace.view("server")
+    raw = tls12.Certificate([b"one", b"another"]).encode()
+    for cls in (tls12.Certificate, None):
+        view.message(
+            direction="sent", name="Certificate", raw=raw, encrypted=False, epoch="plaintext", cls=cls
+        )
+    view.message(
+        direction="sent", name="ChangeCipherSpec", raw=b"\x01", encrypted=False, epoch="plaintext",
+        cls=ChangeCipherSpec,
+    )  # fmt: skip
+    document = to_json(trace)
+    validator.validate(document)
+    names = [[field["name"] for field in event["fields"]] for event in document["events"]]
+    assert names == [["msg_type", "length", "certificate_list"], ["msg_type", "length", "body"], ["type"]]
+    assert all("cls" not in event for event in document["events"])

@@ -15,6 +15,7 @@ _HELP = """TLS you can see through: every step of a handshake, told as it happen
 Examples:
   pellucid demo                            a handshake on this machine, explained
   pellucid demo --group secp384r1          one that needs a HelloRetryRequest
+  pellucid demo --tls 1.2 --key-exchange rsa   the handshake of the textbooks
   pellucid connect example.org             what a real server says
   pellucid serve                           a server that shows what its visitors offer
 

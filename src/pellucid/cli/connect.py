@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pellucid.cli.options import common, group_option, readable_file, suite_option, tls_option
+from pellucid.cli.options import (
+    common,
+    group_option,
+    policy_option,
+    protocols,
+    readable_file,
+    suite_option,
+    tls_option,
+)
 
 if TYPE_CHECKING:
     from pellucid.cli.output import Output
@@ -38,6 +46,8 @@ Examples:
   pellucid connect 192.0.2.7:8443 --server-name www.example.org
   pellucid connect api.example.org --cert me.pem --key me.key
   pellucid connect example.org --alpn h2 --alpn http/1.1 --json trace.json
+  pellucid connect example.org --tls 1.2          no TLS 1.3, whatever the server could do
+  pellucid connect old.example.org --policy compatible    what it speaks, and what that lacks
 """
 
 
@@ -55,6 +65,8 @@ class Request:
     alpn: tuple[str, ...] = ()
     group: str | None = None
     suite: str | None = None
+    tls: str | None = None
+    policy: str = "default"
 
 
 def parse_target(target: str) -> tuple[str, int]:
@@ -82,7 +94,8 @@ def parse_target(target: str) -> tuple[str, int]:
 
 @click.command(help=_HELP)
 @click.argument("target", metavar="HOST[:PORT]")
-@tls_option
+@tls_option("Offer this version alone. Default: both.")
+@policy_option
 @click.option("--server-name", metavar="NAME", help="Who the server must prove to be; default: HOST.")
 @click.option("--cafile", type=readable_file(), metavar="FILE", help="Trust these roots (PEM) and no others.")
 @click.option(
@@ -103,7 +116,7 @@ def parse_target(target: str) -> tuple[str, int]:
 )
 @common
 @click.pass_context
-def connect(context: click.Context, /, *, target: str, tls: str, **options: Any) -> None:  # noqa: ARG001
+def connect(context: click.Context, /, *, target: str, **options: Any) -> None:
     """The command; its help is ``_HELP``."""
     from pellucid.cli.output import Output
 
@@ -142,7 +155,13 @@ def configuration(request: Request, output: Output, trace: Trace) -> ClientConfi
     from pellucid.config import ClientConfig
     from pellucid.identity import Credential, TrustStore
 
-    settings: dict[str, Any] = {"trace": trace, "key_log": output.key_log, "alpn_protocols": request.alpn}
+    settings: dict[str, Any] = {
+        "policy": request.policy,
+        "protocols": protocols(request.tls),
+        "trace": trace,
+        "key_log": output.key_log,
+        "alpn_protocols": request.alpn,
+    }
     if request.cafile:
         settings["trust"] = TrustStore.from_files(request.cafile)
     if request.cert and request.key:

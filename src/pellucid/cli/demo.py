@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pellucid.cli.options import CERTIFICATE_KINDS, common, group_option, suite_option, tls_option
+from pellucid.cli.plan import KEY_EXCHANGES, Plan
 
 if TYPE_CHECKING:
     from pellucid.cli.output import Output
@@ -44,32 +45,27 @@ Examples:
   pellucid demo --resume               come back with a ticket
   pellucid demo --group secp384r1      the client guesses wrong: HelloRetryRequest
   pellucid demo --certificate mldsa65  post-quantum signatures, and their size
+  pellucid demo --tls 1.2 --key-exchange rsa     the handshake of the textbooks
+  pellucid demo --tls 1.2 --key-exchange ecdhe   the same with forward secrecy
+  pellucid demo --tls 1.2 --resume     the abbreviated handshake
+  pellucid demo --tls 1.2 --suite TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA   what CBC lacks
   pellucid demo --seed 1 --json -      the same each time, as data
 """
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What the demo is to show."""
-
-    group: str | None = None
-    suite: str | None = None
-    certificate: str = "ecdsa"
-    mutual: bool = False
-    resume: bool = False
-    seed: int | None = None
-
-
 @click.command(help=_HELP)
-@tls_option
+@tls_option("Version to speak.", "1.3")
+@click.option(
+    "--key-exchange",
+    type=click.Choice(KEY_EXCHANGES),
+    help="How both come to a secret; TLS 1.3 has no rsa. Default: ecdhe, or what --suite or --group say.",
+)
 @group_option("Group of the key exchange; the server accepts only this one.")
 @suite_option("Cipher suite; the server accepts only this one.")
 @click.option(
     "--certificate",
     type=click.Choice(CERTIFICATE_KINDS),
-    default="ecdsa",
-    show_default=True,
-    help="Kind of the certificates' keys.",
+    help="Kind of the certificates' keys. Default: ecdsa; rsa where TLS 1.2 needs it for the key exchange.",
 )
 @click.option("--mutual", is_flag=True, help="The client shows a certificate as well (mutual TLS).")
 @click.option("--resume", is_flag=True, help="Connect twice; the second time with the ticket of the first.")
@@ -86,20 +82,20 @@ def demo(
     context: click.Context,
     /,
     *,
-    tls: str,  # noqa: ARG001 - there is one version to choose from
-    group: str | None,
-    suite: str | None,
-    certificate: str,
-    mutual: bool,
-    resume: bool,
-    seed: int | None,
-    **common_options: Any,
+    verbosity: int,
+    json_file: str | None,
+    keylog_file: str | None,
+    reveal_secrets: bool,
+    **wishes: Any,
 ) -> None:
     """The command; its help is ``_HELP``."""
     from pellucid.cli.output import Output
 
-    plan = Plan(group, suite, certificate, mutual=mutual, resume=resume, seed=seed)
-    context.exit(run(plan, context.with_resource(Output(**common_options))))
+    plan = Plan(**wishes).settled()
+    output = Output(
+        verbosity=verbosity, json_file=json_file, keylog_file=keylog_file, reveal_secrets=reveal_secrets
+    )
+    context.exit(run(plan, context.with_resource(output)))
 
 
 def run(plan: Plan, output: Output) -> int:
@@ -133,26 +129,30 @@ def configurations(plan: Plan, output: Output) -> tuple[ClientConfig, ServerConf
 
     now = time.time() if plan.seed is None else FIXED_NOW
     laboratory = Laboratory(None if plan.seed is None else f"demo {plan.seed}".encode(), now)
-    credential = laboratory.credential(plan.certificate)
-    defaults = policy.POLICIES["default"]
-    schemes = _with(defaults.signature_schemes, *credential.schemes)
+    credential = laboratory.credential(plan.kind)
+    # A client that offers all that the version has lets the server choose what is to be seen.
+    offered = policy.POLICIES["compatible" if plan.tls12 else "default"]
+    own = credential.schemes12 if plan.tls12 else credential.schemes
+    schemes = _with(offered.signature_schemes, *own)
     client: dict[str, Any] = {
+        "protocols": [plan.version],
         "trust": laboratory.trust,
-        "groups": _with(defaults.groups, plan.group),
-        "cipher_suites": _with(defaults.cipher_suites, plan.suite),
+        "groups": _with(offered.groups, plan.group),
+        "cipher_suites": _with(offered.cipher_suites, *plan.suites),
         "signature_schemes": schemes,
         "key_log": output.key_log,
     }
-    if plan.group:
+    if plan.group and not plan.tls12:
         client["key_shares"] = [plan.group if plan.group in _SHARED_AT_ONCE else "x25519"]
     server: dict[str, Any] = {
+        "protocols": [plan.version],
         "credentials": [credential],
         "groups": [plan.group] if plan.group else (),
-        "cipher_suites": [plan.suite] if plan.suite else (),
+        "cipher_suites": plan.suites,
         "signature_schemes": schemes,
     }
     if plan.mutual:
-        client["credentials"] = [laboratory.credential(plan.certificate, (_CLIENT_NAME,), "client")]
+        client["credentials"] = [laboratory.credential(plan.kind, (_CLIENT_NAME,), "client")]
         server |= {"trust": laboratory.trust, "client_authentication": "required"}
     entropy: Callable[[int], bytes] = os.urandom
     if plan.seed is not None:
@@ -200,7 +200,7 @@ def _tell(trace: Trace, output: Output, plan: Plan, error: Exception | None, *, 
     steps = [_with_words(step) for step in narrate(trace.events)]
     summary = summarise(trace.events)
     if final:
-        story.heading("TLS 1.3, the second time" if plan.resume else "TLS 1.3, step by step")
+        story.heading(f"TLS {plan.tls}, {'the second time' if plan.resume else 'step by step'}")
         story.steps(steps)
     else:
         story.heading(f"The first connection, in {len(steps)} steps (see them with -v)")
@@ -225,7 +225,7 @@ def _with_words(step: Step) -> Step:
     """A data step, with the line that was said: both ends are ours, so there is nothing to keep secret."""
     from pellucid.trace.narration import Detail
 
-    if step.id != "message:data":
+    if step.id not in ("message:data", "message:data:tls12"):
         return step
     words = _HELLO if step.side == "client" else _REPLY
     return replace(step, details=(*step.details, Detail("says", f'"{words.decode().strip()}"')))

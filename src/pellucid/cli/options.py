@@ -11,9 +11,12 @@ import click
 from pellucid import policy
 from pellucid.codes import Registry
 
-__all__ = ["CERTIFICATE_KINDS", "common", "named", "readable_file", "tls_option"]
+__all__ = ["CERTIFICATE_KINDS", "common", "named", "policy_option", "readable_file", "tls_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+# More names than this are not listed in a help text.
+_LISTED = 15
 
 CERTIFICATE_KINDS = (
     "ecdsa",
@@ -33,27 +36,41 @@ def readable_file() -> click.Path:
     return click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-def _tls(_: click.Context, __: click.Parameter, value: str) -> str:
-    if value == "1.2":
-        raise click.BadParameter("TLS 1.2 comes in a later version; this one speaks TLS 1.3")
-    return value
-
-
-def tls_option(function: F) -> F:
+def tls_option(text: str, default: str | None = None) -> Callable[[F], F]:
     """``--tls``: the version to speak."""
     return click.option(
-        "--tls", type=click.Choice(["1.3", "1.2"]), default="1.3", callback=_tls, help="Version to speak."
+        "--tls",
+        type=click.Choice(["1.3", "1.2"]),
+        default=default,
+        show_default=default is not None,
+        help=text,
+    )
+
+
+def protocols(tls: str | None) -> list[str]:
+    """``--tls`` as a configuration has it; empty: what the policy says."""
+    return [f"TLSv{tls}"] if tls else []
+
+
+def policy_option(function: F) -> F:
+    """``--policy``: what is offered or accepted where no other option says."""
+    return click.option(
+        "--policy",
+        type=click.Choice(list(policy.POLICIES)),
+        default="default",
+        show_default=True,
+        help="modern: TLS 1.3 alone; default: what a browser does today; compatible: also what is old"
+        " (in TLS 1.2 RSA key exchange, DHE and CBC).",
     )(function)
 
 
 def named(option: str, supported: tuple[Registry, ...], text: str) -> Callable[[F], F]:
     """An option whose value is an IANA name of something that is supported, in any case of letters."""
     names = [str(code) for code in supported]
+    few = len(names) <= _LISTED
+    listed = f"One of: {', '.join(names)}." if few else f"Such as {names[0]}; a wrong name gets the list."
     return click.option(
-        option,
-        type=click.Choice(names, case_sensitive=False),
-        metavar="NAME",
-        help=f"{text} One of: {', '.join(names)}.",
+        option, type=click.Choice(names, case_sensitive=False), metavar="NAME", help=f"{text} {listed}"
     )
 
 

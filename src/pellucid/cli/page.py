@@ -45,14 +45,16 @@ def offer_of(client_hello: bytes) -> Offer:
     hello = ClientHello.decode(client_hello)
     found = hello.extensions
     names = found.find(ext.ServerNameList)
-    versions = found.find(ext.SupportedVersionsClientHello)
+    # Without the extension, the highest version that the client speaks stands where it always stood.
+    supported = found.find(ext.SupportedVersionsClientHello)
+    versions = supported.versions if supported else [hello.legacy_version]
     groups = found.find(ext.NamedGroupList)
     shares = found.find(ext.KeyShareClientHello)
     schemes = found.find(ext.SignatureSchemeList)
     protocols = found.find(ext.ProtocolNameList)
     return Offer(
         server_name=names.server_name_list[0].host_name.decode("ascii", "replace") if names else "",
-        versions=_names(versions.versions if versions else [], ProtocolVersion),
+        versions=_names(versions, ProtocolVersion),
         cipher_suites=_names(hello.cipher_suites, CipherSuite),
         groups=_names(groups.named_group_list if groups else [], NamedGroup),
         key_shares=_names((share.group for share in shares.client_shares) if shares else (), NamedGroup),
@@ -81,11 +83,13 @@ _STYLE = (
 
 def page(offer: Offer, negotiated: Negotiated, client_subject: str = "") -> str:
     """The page as HTML. All that came from the client is escaped; nothing is loaded from elsewhere."""
+    by_rsa = negotiated.protocol is ProtocolVersion.TLSv1_2 and not negotiated.resumed
+    otherwise = "the secret came encrypted (RSA)" if by_rsa else "the session was resumed"
     chosen = [
         ("version", str(negotiated.protocol)),
         ("cipher suite", str(negotiated.cipher_suite)),
-        ("group", str(negotiated.group)),
-        ("signature", str(negotiated.signature_scheme or "none: the session was resumed")),
+        ("group", str(negotiated.group or f"none: {otherwise}")),
+        ("signature", str(negotiated.signature_scheme or f"none: {otherwise}")),
         ("protocol inside", negotiated.alpn or "none"),
         ("server name", offer.server_name or "none was sent"),
         ("resumed", "yes" if negotiated.resumed else "no"),

@@ -7,6 +7,7 @@ from rich.text import Text
 from pellucid.cli.exits import Exit
 from pellucid.cli.render import Storyteller
 from pellucid.trace.events import CertificateSummary
+from pellucid.trace.explanations import explanation
 from pellucid.trace.failure import Failure
 from pellucid.trace.summary import Summary
 
@@ -22,7 +23,7 @@ def show_summary(story: Storyteller, summary: Summary) -> None:
     if outcome is None or outcome.status == "failed":
         return
     story.line(Text(f"✓ connected: {outcome.protocol} {outcome.cipher_suite}", "bold green"))
-    story.row("key exchange", outcome.group or "none: pre-shared key alone")
+    story.row("key exchange", _key_exchange(summary))
     story.row("server", _server(summary))
     story.row("client", _client(summary))
     if outcome.alpn:
@@ -34,6 +35,20 @@ def show_summary(story: Storyteller, summary: Summary) -> None:
         story.row("on the wire", _sizes(summary.bytes_from_client, summary.bytes_from_server))
     if summary.handshake_us:
         story.row("time", f"{summary.handshake_us / 1000:.1f} ms until the handshake was complete")
+    secrecy = explanation(summary.forward_secrecy)
+    if secrecy:
+        story.row("forward secrecy", f"{secrecy.title}. {secrecy.text}")
+
+
+def _key_exchange(summary: Summary) -> str:
+    group = summary.outcome.group if summary.outcome else ""
+    if summary.agreed.key_exchange == "RSA":
+        return "RSA: the secret was sent encrypted with the server's public key"
+    if summary.agreed.tls12 and summary.outcome and summary.outcome.resumed:
+        return "none: the session's master secret, with two new randoms"
+    if summary.agreed.key_exchange:
+        return f"{summary.agreed.key_exchange}, {group or 'in a group without a name'}"
+    return group or "none: pre-shared key alone"
 
 
 def _sizes(client: int, server: int) -> str:
@@ -46,8 +61,10 @@ def _server(summary: Summary) -> str:
         return "the one of the earlier session: it knew that session's key"
     if summary.server_identity is None:
         return "proved by a pre-shared key" if outcome and not outcome.signature_scheme else "as it claims"
-    scheme = f", signed with {outcome.signature_scheme}" if outcome and outcome.signature_scheme else ""
-    return _identity(summary.server_identity) + scheme
+    proof = f", signed with {outcome.signature_scheme}" if outcome and outcome.signature_scheme else ""
+    if summary.agreed.key_exchange == "RSA":
+        proof = ", which could decrypt the secret"
+    return _identity(summary.server_identity) + proof
 
 
 def _client(summary: Summary) -> str:

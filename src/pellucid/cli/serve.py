@@ -18,6 +18,8 @@ from pellucid.cli.options import (
     CERTIFICATE_KINDS,
     common,
     group_option,
+    policy_option,
+    protocols,
     readable_file,
     suite_option,
     tls_option,
@@ -44,6 +46,7 @@ Examples:
       pellucid connect localhost:4433 --cafile root.pem
   pellucid serve --cert fullchain.pem --key key.pem --host 0.0.0.0
   pellucid serve --client-ca clients.pem -v
+  pellucid serve --tls 1.2 --policy compatible --certificate rsa
 """
 
 # A server to look at: so many at a time are plenty, and a flood of visitors cannot take more than this.
@@ -68,10 +71,13 @@ class Wish:
     suite: str | None
     timeout_seconds: float
     connections: int | None
+    tls: str | None = None
+    policy: str = "default"
 
 
 @click.command(help=_HELP)
-@tls_option
+@tls_option("Accept this version alone. Default: both.")
+@policy_option
 @click.option("--host", default="localhost", show_default=True, help="Name or address to listen on.")
 @click.option(
     "--port",
@@ -112,7 +118,7 @@ class Wish:
 @click.option("--connections", type=click.IntRange(min=1), metavar="N", help="End after so many connections.")
 @common
 @click.pass_context
-def serve(context: click.Context, /, *, tls: str, **options: Any) -> None:  # noqa: ARG001
+def serve(context: click.Context, /, **options: Any) -> None:
     """The command; its help is ``_HELP``."""
     from pellucid.cli.output import Output
 
@@ -259,6 +265,8 @@ def configuration(wish: Wish, output: Output) -> ServerConfig:
     from pellucid.identity import Credential, TrustStore
 
     settings: dict[str, Any] = {
+        "policy": wish.policy,
+        "protocols": protocols(wish.tls),
         "trace": TraceEach(reveal_secrets=output.reveal_secrets),
         "key_log": output.key_log,
         "alpn_protocols": ["http/1.1"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pellucid.trace.agreed import NOTHING, Agreed
 from pellucid.trace.events import (
     CertificateEvent,
     CheckEvent,
@@ -20,10 +21,15 @@ __all__ = ["GREAT_CHECKS", "OPTIONAL_CHOICES", "Detail", "details_of", "ladder",
 
 
 # Checks that deserve a step of their own; the others of one message are told together, in a line each.
-GREAT_CHECKS = frozenset({"certificate_chain", "certificate_verify", "finished", "psk_binder", "ticket"})
+GREAT_CHECKS = frozenset(
+    {
+        *("certificate_chain", "certificate_verify", "finished", "psk_binder", "ticket"),
+        *("server_key_exchange", "dh_group"),
+    }
+)
 
 # No session to resume, no client certificate (and so no scheme for it): the handshake goes on without.
-OPTIONAL_CHOICES = frozenset({"psk", "client_certificate", "signature_scheme"})
+OPTIONAL_CHOICES = frozenset({"psk", "session", "client_certificate", "signature_scheme"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +56,12 @@ def shown(value: str | bytes | Redacted) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def ladder(events: Iterable[Event]) -> list[str]:
+def ladder(events: Iterable[Event], agreed: Agreed = NOTHING) -> list[str]:
     """The explanation ids of the secrets among ``events``, in order."""
-    return [event_id(event) for event in events if isinstance(event, SecretEvent)]
+    return [event_id(event, agreed) for event in events if isinstance(event, SecretEvent)]
 
 
-def details_of(events: Sequence[Event], *, brief: bool = False) -> list[Detail]:
+def details_of(events: Sequence[Event], agreed: Agreed = NOTHING, *, brief: bool = False) -> list[Detail]:
     """Rows for all actions among ``events``; ``brief`` when the other side's were the same."""
     rows: list[Detail] = []
     secrets = [
@@ -68,7 +74,7 @@ def details_of(events: Sequence[Event], *, brief: bool = False) -> list[Detail]:
     for event in events:
         match event:
             case ChoiceEvent():
-                rows += _choice(event)
+                rows += _choice(event, agreed)
             case CheckEvent():
                 rows += _check(event)
             case CertificateEvent():
@@ -80,12 +86,19 @@ def details_of(events: Sequence[Event], *, brief: bool = False) -> list[Detail]:
             case KeysEvent():
                 label = f"{event.direction} key"
                 rows.append(Detail(label, shown(event.key), note=event.cipher_suite, level=1))
-                rows.append(Detail(f"{event.direction} IV", shown(event.iv), level=1))
+                if event.mac_key:
+                    rows.append(Detail(f"{event.direction} MAC key", shown(event.mac_key), level=1))
+                if event.iv:
+                    rows.append(Detail(f"{event.direction} IV", shown(event.iv), level=1))
     return rows
 
 
 def _made(names: list[str]) -> str:
-    """One secret from the other; the exporter's stands beside those before it, below the same one."""
+    """One secret from the other; those that are made from the same one stand beside each other."""
+    if "key_block" in names:
+        pieces = names[names.index("key_block") + 1 :]
+        names = names[: names.index("key_block") + 1]
+        return " → ".join([*names, ", ".join(_brief(pieces))])
     return " → ".join(_brief(names)).replace(" → exporter_secret", ", exporter_secret")
 
 
@@ -106,16 +119,32 @@ def _title(event: Event) -> str:
     return found.title if found else event.kind
 
 
-def _choice(event: ChoiceEvent) -> list[Detail]:
+def _choice(event: ChoiceEvent, agreed: Agreed) -> list[Detail]:
     fine = bool(event.chosen)
     optional = event.what in OPTIONAL_CHOICES
-    nothing = "none that fits" if optional else "nothing in common"
+    nothing = _NOTHING.get(event.what, "none that fits" if optional else "nothing in common")
     rows = [Detail(_title(event), event.chosen or nothing, note=event.rule, ok=fine or optional)]
+    if event.what == "cipher_suite" and event.chosen == agreed.cipher_suite:
+        rows += _suite(agreed)
     other = "client" if event.side == "server" else "server"
     for whose, values in ((event.side, event.ours), (other, event.theirs)):
         if values:
             rows.append(Detail(f"{whose} has", ", ".join(values), level=1 if fine or optional else 0))
     return rows
+
+
+_NOTHING = {"session": "none, so everything anew"}
+
+
+def _suite(agreed: Agreed) -> list[Detail]:
+    """A suite of TLS 1.2 taken apart. The pieces that a resumed session has no use for are left out."""
+    if agreed.suite is None:
+        return []
+    parts = list(agreed.suite.parts(encrypt_then_mac=agreed.encrypt_then_mac))
+    if agreed.resumed:
+        parts = [part for part in parts if part.role not in ("key exchange", "server's proof")]
+    rows = [Detail(f"· {part.role}", f"{part.name}: {part.text}") for part in parts]
+    return rows + [Detail("· lacks", f"{part.lacks}: {part.why}") for part in parts if part.lacks]
 
 
 # By whether it is right, and whether it is a ticket: those may come too late without any fault.
@@ -127,11 +156,16 @@ _VERDICTS = {
 }
 
 
+# More than one thing may be right.
+_TOLD_AS_FOUND = frozenset({"extended_master_secret"})
+
+
 def _check(event: CheckEvent) -> list[Detail]:
     level = 1 if event.ok else 0
     rows = []
     if event.what not in GREAT_CHECKS or not event.ok:
-        rows.append(Detail(_title(event), _VERDICTS[event.ok, event.what == "ticket"], ok=event.ok))
+        found = event.found if event.ok and event.what in _TOLD_AS_FOUND else ""
+        rows.append(Detail(_title(event), found or _VERDICTS[event.ok, event.what == "ticket"], ok=event.ok))
     if event.expected == event.found:
         return [*rows, Detail("both", event.found, note="expected and found", level=level, ok=event.ok)]
     return [

@@ -15,6 +15,7 @@ from pellucid.messages import Field, describe
 
 if TYPE_CHECKING:
     from pellucid.trace.failure import Failure
+    from pellucid.wire import Wire
 
 __all__ = [
     "AlertEvent",
@@ -87,7 +88,9 @@ class RecordEvent(Event):
 class MessageEvent(Event):
     """One whole handshake message, ``raw`` with its 4-byte header, as it stands in the transcript.
 
-    ``epoch`` names the keys that carried it: "plaintext", "handshake", "application", "application N".
+    ``epoch`` names the keys that carried it: "plaintext", "handshake", "application", "application N"; in
+    TLS 1.2, "plaintext" or "session". There a ChangeCipherSpec is one of these events, too, and ``raw`` its
+    single byte. ``cls`` is the class that reads ``raw`` where its type alone does not tell, as in TLS 1.2.
     """
 
     kind: ClassVar[str] = "message"
@@ -96,12 +99,13 @@ class MessageEvent(Event):
     raw: bytes = field(repr=False)
     encrypted: bool
     epoch: str
+    cls: type[Wire] | None = field(default=None, repr=False)
 
     @property
     def fields(self) -> tuple[Field, ...]:
         """The field tree: name, offset into ``raw``, length, value, meaning."""
         # Computed when asked for: a trace is often recorded and seldom read in full.
-        return describe(self.raw)
+        return describe(self.raw, self.cls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +125,11 @@ class SecretEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysEvent(Event):
-    """From here on this side's records in ``direction`` are protected by this key and IV."""
+    """From here on this side's records in ``direction`` are protected by this key and IV.
+
+    ``mac_key`` is not empty for the CBC suites of TLS 1.2 alone: all others encrypt and authenticate with one
+    key.
+    """
 
     kind: ClassVar[str] = "keys"
     direction: Literal["read", "write"]
@@ -129,6 +137,7 @@ class KeysEvent(Event):
     cipher_suite: str
     key: bytes | Redacted = field(repr=False)
     iv: bytes | Redacted = field(repr=False)
+    mac_key: bytes | Redacted = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from pellucid.codes import ContentType, name_of
+from pellucid.trace.agreed import NOTHING, Agreed, extensions_of
 from pellucid.trace.events import (
     AlertEvent,
     CertificateEvent,
@@ -23,7 +24,16 @@ from pellucid.trace.events import (
 )
 from pellucid.trace.texts import texts
 
-__all__ = ["Explanation", "event_id", "explain", "explanation", "explanations", "sender"]
+__all__ = [
+    "Explanation",
+    "event_id",
+    "explain",
+    "explanation",
+    "explanations",
+    "is_extended",
+    "known_id",
+    "sender",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +52,27 @@ class Explanation:
 
 @cache
 def explanations() -> dict[str, Explanation]:
-    """All of them, by id. Read once from the package's ``explanations.toml``."""
-    return {key: Explanation(**entry) for key, entry in texts("explanations.toml").items()}
+    """All of them, by id. Read once from the package's ``explanations.toml`` and ``explanations12.toml``."""
+    entries = texts("explanations.toml") | texts("explanations12.toml")
+    return {key: Explanation(**entry) for key, entry in entries.items()}
 
 
-def explanation(identifier: str) -> Explanation | None:
-    """The explanation of this id, or of the longest id that it begins with up to a colon, or None.
+def known_id(identifier: str) -> str:
+    """This id, or the longest that it begins with up to a colon, of those that are explained; "" if none is.
 
     "message:Finished:client" falls back to "message:Finished".
     """
     table = explanations()
-    while identifier.count(":") >= 1:
+    while ":" in identifier:
         if identifier in table:
-            return table[identifier]
+            return identifier
         identifier = identifier.rpartition(":")[0]
-    return None
+    return ""
+
+
+def explanation(identifier: str) -> Explanation | None:
+    """The explanation of this id, or of what it falls back to, or None."""
+    return explanations().get(known_id(identifier))
 
 
 def sender(event: MessageEvent | RecordEvent | AlertEvent | DataEvent) -> str:
@@ -66,20 +82,24 @@ def sender(event: MessageEvent | RecordEvent | AlertEvent | DataEvent) -> str:
     return "server" if event.side == "client" else "client"
 
 
-def event_id(event: Event) -> str:
-    """The id under which the event is explained, as precise as possible: "message:Certificate:client"."""
+def event_id(event: Event, agreed: Agreed = NOTHING) -> str:
+    """The id under which the event is explained, as precise as possible: "message:Certificate:client".
+
+    ``agreed``: of which version and suite the connection is; then "message:Certificate:tls12:client".
+    """
+    variant = ":tls12" if agreed.tls12 else ""
     match event:
         case MessageEvent():
-            return f"message:{event.name}:{sender(event)}"
+            return f"message:{event.name}{_message_variant(event, agreed)}:{sender(event)}"
         case ChoiceEvent() | CheckEvent():
-            return f"{event.kind}:{event.what}"
+            return f"{event.kind}:{event.what}{variant}"
         case SecretEvent():
-            return _secret_id(event)
+            return _secret_id(event, agreed)
         case KeysEvent():
             epoch, _, count = event.epoch.partition(" ")
             return "keys:updated" if epoch == "application" and count.strip("0") else f"keys:{epoch}"
         case CertificateEvent():
-            return f"certificate:{event.whose}"
+            return f"certificate:{event.whose}{variant}"
         case AlertEvent():
             return f"alert:{event.description}"
         case StateEvent():
@@ -93,14 +113,34 @@ def event_id(event: Event) -> str:
     return event.kind
 
 
-def _secret_id(event: SecretEvent) -> str:
+def _message_variant(event: MessageEvent, agreed: Agreed) -> str:
+    if not agreed.tls12:
+        return ""
+    if event.name in ("ServerKeyExchange", "ClientKeyExchange") and agreed.key_exchange:
+        return f":{agreed.key_exchange}"
+    if event.name == "ClientHello" and "supported_versions" in extensions_of(event.fields):
+        return ""  # it offers TLS 1.3 as well, with all that belongs to it
+    resuming = agreed.resumed and event.name in ("ClientHello", "ServerHello")
+    return ":tls12:resuming" if resuming else ":tls12"
+
+
+def _secret_id(event: SecretEvent, agreed: Agreed) -> str:
     # client_application_traffic_secret_0, _1, ... are one thing
     name = re.sub(r"_\d+$", "", event.name)
     if name == "shared_secret" and "MLKEM" in event.formula:
         name += ":kem"
+    elif name == "premaster_secret" and agreed.key_exchange:
+        name += f":{agreed.key_exchange}"
+    elif name == "master_secret" and is_extended(event):
+        name += ":extended"
     return f"secret:{name}"
 
 
-def explain(event: Event) -> Explanation | None:
+def is_extended(event: SecretEvent) -> bool:
+    """Whether a master secret is bound to the whole handshake (RFC 7627)."""
+    return any(name == "session_hash" for name, _ in event.inputs)
+
+
+def explain(event: Event, agreed: Agreed = NOTHING) -> Explanation | None:
     """What this event is about. None only for what nobody has written about yet."""
-    return explanation(event_id(event))
+    return explanation(event_id(event, agreed))

@@ -115,6 +115,8 @@ def _received_id(description: int, own: Sequence[Event], side: str) -> str:
             return "alpn_mismatch"
         case AlertDescription.unrecognized_name:
             return "unrecognized_name"
+        case AlertDescription.inappropriate_fallback:
+            return "inappropriate_fallback"
         case AlertDescription.handshake_failure:
             return "handshake_failure"
         case code if code in CERTIFICATE_ALERTS and side == "server":
@@ -135,12 +137,15 @@ def _alert(error: TLSError, own: Sequence[Event]) -> tuple[str | None, Literal["
 
 def _observed(error: TLSError, own: Sequence[Event], side: str) -> str:
     sentences = [_sentence(error.detail or error.reason.replace("_", " "))]
-    for event in own:
-        if isinstance(event, ChoiceEvent) and event.what == "client_certificate" and not event.chosen:
+    # Of several choices about one thing the last counts: a server of TLS 1.2 looks for a certificate for one
+    # suite after the other.
+    choices = {event.what: event for event in own if isinstance(event, ChoiceEvent)}
+    for event in (choice for choice in choices.values() if not choice.chosen):
+        if event.what == "client_certificate":
             sentences.append(
                 f"Of {len(event.ours) or 'no'} certificates that the {side} has, none was shown."
             )
-        elif isinstance(event, ChoiceEvent) and not event.chosen and event.what not in OPTIONAL_CHOICES:
+        elif event.what not in OPTIONAL_CHOICES:
             theirs = "client" if side == "server" else "server"
             sentences.append(
                 f"For {event.what.replace('_', ' ')} the {side} has {', '.join(event.ours) or 'nothing'}; "

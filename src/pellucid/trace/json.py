@@ -19,6 +19,9 @@ __all__ = ["SCHEMA", "dumps", "schema", "to_json"]
 
 SCHEMA = "pellucid.trace/1"
 
+# What all events have, and the class that reads a message, which shows in ``fields``.
+_ELSEWHERE = frozenset({"n", "time_us", "side", "cls"})
+
 
 def to_json(trace: Trace, previous: Sequence[Trace] = ()) -> dict[str, Any]:
     """The trace as JSON values; ``previous`` are earlier connections of the same command, oldest first."""
@@ -80,8 +83,10 @@ def _event(event: Event) -> dict[str, Any]:
     }
     if isinstance(event, OutcomeEvent):
         return document | _outcome_fields(event)
-    for name in (f.name for f in fields(event) if f.name not in ("n", "time_us", "side")):
+    for name in (f.name for f in fields(event) if f.name not in _ELSEWHERE):
         document[name] = _value(getattr(event, name))
+    if document.get("mac_key") == "":  # most suites have none
+        del document["mac_key"]
     if isinstance(event, MessageEvent):
         document["fields"] = [_field(field) for field in event.fields]
     if isinstance(event, RecordEvent):

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from pellucid.codes import ContentType
-from pellucid.trace.details import GREAT_CHECKS, OPTIONAL_CHOICES, Detail, details_of, ladder, protection_of
+from pellucid.trace.agreed import Agreed, agreed_in
+from pellucid.trace.details import Detail, details_of, ladder, protection_of
 from pellucid.trace.events import (
     AlertEvent,
     CertificateEvent,
@@ -26,7 +27,9 @@ from pellucid.trace.events import (
     SecretEvent,
     Side,
 )
-from pellucid.trace.explanations import explanation, sender
+from pellucid.trace.explanations import event_id, explanation, explanations, known_id, sender
+from pellucid.trace.grouping import HELD, OWN_CHOICES, decided, group_of, has_failed
+from pellucid.trace.ordering import as_delivered, is_change_cipher_spec, with_change_cipher_specs_in_place
 
 __all__ = ["Detail", "Step", "narrate"]
 
@@ -76,18 +79,20 @@ class _Draft:
 def narrate(events: Iterable[Event]) -> list[Step]:
     """The steps of one connection, numbered from 1, of a trace that saw one side or both."""
     narrator = _Narrator(list(events))
-    return _finish(narrator.drafts())
+    return _finish(narrator.drafts(), narrator.agreed)
 
 
 class _Narrator:
     """Walks over the events; actions of one side gather in ``run`` until something else happens."""
 
     def __init__(self, events: Sequence[Event]) -> None:
-        self.events = _in_order(events)
+        self.agreed = agreed_in(events)
+        ordered = as_delivered if self.agreed.tls12 else with_change_cipher_specs_in_place
+        self.events = ordered(events)
         self.both = len({event.side for event in events}) > 1
         self.steps: list[_Draft] = []
         self.run: list[Event] = []
-        self.held: list[Event] = []  # secrets that the next message is made with
+        self.held: dict[str, list[Event]] = {}  # by side: secrets that its next proof is made with
         self.hellos = 0
         self.chosen_by_server = {
             event.what for event in events if isinstance(event, ChoiceEvent) and event.side == "server"
@@ -101,7 +106,7 @@ class _Narrator:
                 self.run.append(event)
                 continue
             if isinstance(event, MessageEvent | AlertEvent | DataEvent | RecordEvent):
-                if isinstance(event, RecordEvent) and not _is_ccs(event):
+                if isinstance(event, RecordEvent) and (self.agreed.tls12 or not is_change_cipher_spec(event)):
                     continue
                 self.flush()
                 if not (self.both and event.direction == "received"):
@@ -113,12 +118,11 @@ class _Narrator:
         side = cast("Side", sender(event))
         draft = _Draft("message", "", side, "", [event])
         last = self.steps[-1] if self.steps else None
-        if isinstance(event, MessageEvent):
-            draft.events += self.held
-            self.held = []
+        if isinstance(event, MessageEvent) and event.name in _PROVING:
+            draft.events += self.held.pop(side, [])
         match event:
             case MessageEvent():
-                draft.id = f"message:{event.name}:{side}"
+                draft.id = event_id(event, self.agreed)
                 draft.size = len(event.raw)
                 draft.protection = protection_of(side, event.epoch if event.encrypted else "plaintext")
                 draft.title = event.name
@@ -129,12 +133,15 @@ class _Narrator:
                 draft.id, draft.size = "message:ChangeCipherSpec", event.length
                 draft.protection = "in the clear"
             case DataEvent():
-                draft.id, draft.size = "message:data", event.length
-                draft.protection = protection_of(side, "application")
+                draft.id = "message:data:tls12" if self.agreed.tls12 else "message:data"
+                draft.size = event.length
+                draft.protection = protection_of(side, "session" if self.agreed.tls12 else "application")
+                if self.agreed.suite:
+                    draft.details = [Detail("encrypted with", self.agreed.suite.cipher)]
             case AlertEvent():
                 draft.id = f"alert:{event.description}"
                 draft.size = 2
-                draft.ok = event.description in ("close_notify", "user_canceled")
+                draft.ok = event.description in _HARMLESS_ALERTS
                 draft.protection = protection_of(side, self.epoch_of(event))
                 draft.details = [Detail("alert", f"{event.level}, sent by the {side}", level=1)]
         if last and last.id == draft.id and last.side == side and draft.id in _REPEATABLE:
@@ -165,17 +172,18 @@ class _Narrator:
             # The client's record of what the server chose repeats what the server's own choice has told.
             run = [e for e in run if not (isinstance(e, ChoiceEvent) and self.is_repeated(e))]
         groups: dict[str, list[Event]] = {}
-        for event in run:
-            groups.setdefault(_group(event, run), []).append(event)
-        self.held += groups.pop(_HELD, [])
-        if "check:ticket" in groups:
+        for event in decided(run, self.agreed):
+            groups.setdefault(group_of(event, run, self.agreed), []).append(event)
+        if HELD in groups:
+            self.held.setdefault(run[0].side, []).extend(groups.pop(HELD))
+        for ticket in [key for key in groups if key.startswith("check:ticket")]:
             # A server opens the ticket before it chooses to resume, though it has chosen other things before.
-            groups = {"check:ticket": groups.pop("check:ticket"), **groups}
+            groups = {ticket: groups.pop(ticket), **groups}
         for key, events in groups.items():
             self.action(key, events)
 
     def is_repeated(self, event: ChoiceEvent) -> bool:
-        own = event.what in _OWN_CHOICES
+        own = event.what in OWN_CHOICES
         return event.side == "client" and not own and event.what in self.chosen_by_server
 
     def action(self, key: str, events: list[Event]) -> None:
@@ -189,98 +197,40 @@ class _Narrator:
                 if draft.id == key and draft.side == side:
                     draft.events += events
                     return
-        ok = not any(_failed(event) for event in events)
+        ok = not any(has_failed(event) for event in events)
         self.steps.append(_Draft("action", key, side, "", events, ok=ok))
 
 
-# Secrets that wait for the message they are for.
-_HELD = "held"
+# What is proved by knowing a secret: that one's secrets are told with it.
+_PROVING = frozenset({"ClientHello", "Finished"})
 # Several of these in a row from one side are one step.
-_REPEATABLE = frozenset({"message:data", "message:NewSessionTicket:server"})
-# What a client chooses by itself, for the certificate that it shows.
-_OWN_CHOICES = frozenset({"client_certificate", "signature_scheme"})
+_REPEATABLE = frozenset({"message:data", "message:data:tls12", "message:NewSessionTicket:server"})
+# After these a connection goes on, or ends as it should.
+_HARMLESS_ALERTS = frozenset({"close_notify", "user_canceled", "no_renegotiation"})
 
 
-def _failed(event: Event) -> bool:
-    match event:
-        case CheckEvent(what="ticket"):
-            return False  # who comes with an old ticket gets a full handshake
-        case CheckEvent() | CertificateEvent():
-            return not event.ok
-        case ChoiceEvent():
-            return not event.chosen and event.what not in OPTIONAL_CHOICES
-    return False
-
-
-def _group(event: Event, run: Sequence[Event]) -> str:
-    """The id of the step that an action belongs to."""
-    match event:
-        case ChoiceEvent(side="client"):
-            return "choice:client_certificate" if event.what in _OWN_CHOICES else "step:answer"
-        case ChoiceEvent():
-            return "step:choose"
-        case CertificateEvent():
-            return f"certificate:{event.whose}"
-        case CheckEvent(what="certificate_chain"):
-            return f"certificate:{'server' if event.side == 'client' else 'client'}"
-        case CheckEvent():
-            if event.what in GREAT_CHECKS:
-                return f"check:{event.what}"
-            return "step:answer" if event.side == "client" else "step:verify"
-        case SecretEvent(name="finished_key"):
-            return _use_of_finished_key(event, run)
-        case SecretEvent():
-            return _derivation(event.name, run)
-        case KeysEvent():
-            if event.epoch.startswith("application "):
-                return "step:derive:updated"
-            return f"step:derive:{event.epoch}"
-    return "step:derive"
-
-
-def _use_of_finished_key(key: Event, run: Sequence[Event]) -> str:
-    """It is made to check a MAC, or to make one: then it belongs to the message that holds it."""
-    for event in run[run.index(key) :]:
-        if isinstance(event, CheckEvent) and event.what in ("finished", "psk_binder"):
-            return f"check:{event.what}"
-    return _HELD
-
-
-def _derivation(name: str, run: Sequence[Event]) -> str:
-    names = {event.name for event in run if isinstance(event, SecretEvent)}
-    if name.startswith("resumption"):
-        return "step:derive:resumption"
-    if "application_traffic" in name:
-        return "step:derive:application" if name.endswith("_0") else "step:derive:updated"
-    rung = name in ("main_secret", "exporter_secret", "derived_handshake_secret")
-    if rung and any("application" in other for other in names):
-        return "step:derive:application"
-    if "handshake" in name or name == "shared_secret" or "handshake_secret" in names:
-        return "step:derive:handshake"
-    if name in ("early_secret", "derived_early_secret", "binder_key", "psk", "external_psk"):
-        return "step:derive:psk"
-    return "step:derive"
-
-
-def _finish(drafts: list[_Draft]) -> list[Step]:
+def _finish(drafts: list[_Draft], agreed: Agreed) -> list[Step]:
     """Number the steps and find their words; what was said once is not said again."""
     told: set[str] = set()
     steps: list[Step] = []
     for number, draft in enumerate(drafts, 1):
-        found = explanation(draft.id) or explanation(f"{draft.id.partition(':')[0]}:unknown")
+        # As precise as the side, where that has words of its own.
+        key = known_id(f"{draft.id}:{draft.side}")
+        found = explanations().get(key) or explanation(f"{draft.id.partition(':')[0]}:unknown")
         title, purpose, textbook, rfc = draft.title, "", "", ""
         if found:
-            unknown = explanation(draft.id) is None and draft.title
-            title = draft.title if unknown else found.title
+            title = found.title if key or not draft.title else draft.title
             purpose, textbook, rfc = found.text, found.textbook, found.rfc
-        textbook = "" if draft.id in told else textbook
-        again = explanation(f"again:{draft.id}:{draft.side}") if draft.id in told else None
+        key = key or draft.id
+        again = explanation(f"again:{key}:{draft.side}") if key in told else None
         if again:
             purpose = again.text
-        told.add(draft.id)
-        details = [*draft.details, *details_of(draft.events, brief=again is not None)]
+        told.add(key)
+        details = [*draft.details, *details_of(draft.events, agreed, brief=again is not None)]
+        textbook = "" if textbook in told else textbook
         if draft.kind == "action":
-            title, purpose, textbook = _action_words(draft, title, purpose, textbook, told)
+            title, purpose, textbook = _action_words(draft, agreed, title, purpose, textbook, told)
+        told.add(textbook)
         steps.append(Step(
             number=number, kind=draft.kind, id=draft.id, side=draft.side,
             title=title + _times(draft), purpose=purpose, textbook=textbook, rfc=rfc, size=draft.size,
@@ -295,58 +245,17 @@ def _times(draft: _Draft) -> str:
 
 
 def _action_words(
-    draft: _Draft, title: str, purpose: str, textbook: str, told: set[str]
+    draft: _Draft, agreed: Agreed, title: str, purpose: str, textbook: str, told: set[str]
 ) -> tuple[str, str, str]:
     """An action's title is a verb phrase; a secret in it may bring a correction of the textbook along."""
     if draft.id.startswith("choice:"):
         title = f"chooses its {title}"
     elif not draft.id.startswith("step:"):
         title = f"verifies the {title}" if not title.startswith("Finished") else f"verifies {title}"
-    for identifier in ladder(draft.events):
+    for identifier in ladder(draft.events, agreed):
         found = explanation(identifier)
         if found and draft.id == "step:exchange":
             purpose = found.text
-        if found and found.textbook and identifier not in told and not textbook:
-            told.add(identifier)
+        if found and not textbook and found.textbook not in told:
             textbook = found.textbook
     return title, purpose, textbook
-
-
-def _is_ccs(event: Event) -> bool:
-    return isinstance(event, RecordEvent) and event.content_type == ContentType.change_cipher_spec
-
-
-def _in_order(events: Sequence[Event]) -> list[Event]:
-    """Put each ChangeCipherSpec sent where it is on the wire: before its flight's first encrypted message.
-
-    Messages are traced when they are queued and records when they are sealed, so that all records of a flight
-    come after it.
-    """
-    ordered: list[Event] = []
-    for event in events:
-        sent = isinstance(event, RecordEvent) and _is_ccs(event) and event.direction == "sent"
-        ordered.insert(_place(event, ordered) if sent else len(ordered), event)
-    return ordered
-
-
-def _place(ccs: Event, ordered: Sequence[Event]) -> int:
-    """Where in ``ordered`` a ChangeCipherSpec belongs."""
-    encrypted = plaintext = len(ordered)
-    records = False
-    for index in range(len(ordered) - 1, -1, -1):
-        other = ordered[index]
-        ours = other.side == ccs.side and getattr(other, "direction", "") == "sent"
-        records |= ours and isinstance(other, RecordEvent)
-        if not isinstance(other, MessageEvent):
-            continue
-        if not ours:
-            break  # what was said before it is another flight
-        if other.encrypted:
-            encrypted = index
-        else:
-            plaintext = index
-    if encrypted < len(ordered):
-        return encrypted
-    # Without anything encrypted: at the end of the flight, unless its record was the first of it, as with the
-    # ClientHello that follows a HelloRetryRequest.
-    return len(ordered) if records else plaintext

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pellucid.errors import TLSError
 from pellucid.trace.events import (
@@ -36,6 +36,9 @@ from pellucid.trace.events import (
 from pellucid.trace.explanations import explanation
 from pellucid.trace.failure import Failure, failure_of
 
+if TYPE_CHECKING:
+    from pellucid.wire import Wire
+
 __all__ = ["Trace", "TraceView"]
 
 # Inputs of a derivation that are public wherever they occur. Any other bytes are taken for secret:
@@ -45,6 +48,7 @@ PUBLIC_INPUTS = frozenset(
         *("transcript_hash", "messages", "context", "label", "info", "length", "hash", "zeros"),
         *("client_share", "server_share", "our_share", "their_share", "peer_share"),
         *("client_random", "server_random", "nonce", "ticket_nonce"),
+        *("clienthello.random", "serverhello.random", "session_hash"),
     }
 )
 
@@ -136,11 +140,20 @@ class TraceView:
                               content_type=int(content_type), length=length, encrypted=encrypted,
                               header=bytes(header)))  # fmt: skip
 
-    def message(self, *, direction: Direction, name: str, raw: bytes, encrypted: bool, epoch: str) -> None:
+    def message(
+        self,
+        *,
+        direction: Direction,
+        name: str,
+        raw: bytes,
+        encrypted: bool,
+        epoch: str,
+        cls: type[Wire] | None = None,
+    ) -> None:
         """A whole handshake message, header included, was sent or received; see ``MessageEvent``."""
         n, time_us = self.trace.stamp()
         self._add(MessageEvent(n=n, time_us=time_us, side=self.side, direction=direction, name=name,
-                               raw=bytes(raw), encrypted=encrypted, epoch=epoch))  # fmt: skip
+                               raw=bytes(raw), encrypted=encrypted, epoch=epoch, cls=cls))  # fmt: skip
 
     def secret(
         self,
@@ -160,13 +173,21 @@ class TraceView:
                               value=trace.shown(value), used_for=used_for))  # fmt: skip
 
     def keys(
-        self, *, direction: Literal["read", "write"], epoch: str, cipher_suite: str, key: bytes, iv: bytes
+        self,
+        *,
+        direction: Literal["read", "write"],
+        epoch: str,
+        cipher_suite: str,
+        key: bytes,
+        iv: bytes,
+        mac_key: bytes = b"",
     ) -> None:
         """The keys of one direction were replaced; see ``KeysEvent``."""
+        # CBC has no IV among its keys, all others no MAC key: there is nothing to hide.
+        key_, iv_, mac_key_ = (self.trace.shown(part) if part else b"" for part in (key, iv, mac_key))
         n, time_us = self.trace.stamp()
         self._add(KeysEvent(n=n, time_us=time_us, side=self.side, direction=direction, epoch=epoch,
-                            cipher_suite=cipher_suite, key=self.trace.shown(key),
-                            iv=self.trace.shown(iv)))  # fmt: skip
+                            cipher_suite=cipher_suite, key=key_, iv=iv_, mac_key=mac_key_))  # fmt: skip
 
     def choice(
         self, *, what: str, ours: Iterable[str] = (), theirs: Iterable[str] = (), chosen: str, rule: str

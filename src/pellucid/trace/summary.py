@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from pellucid.trace.agreed import Agreed, agreed_in
 from pellucid.trace.events import (
     CertificateEvent,
     CertificateSummary,
@@ -27,10 +28,12 @@ class Summary:
 
     ``*_identity`` were verified; ``client_claim`` is the subject of what the client showed, seen from its
     side. ``bytes_*`` count whole records, headers included, ``handshake_bytes_*`` messages alone;
-    ``round_trips`` are those before the client could send data.
+    ``round_trips`` are those before the client could send data. ``forward_secrecy`` is the id of the
+    explanation that says whether there is any, "" where no keys were agreed on.
     """
 
     outcome: OutcomeEvent | None
+    agreed: Agreed
     server_identity: CertificateSummary | None
     client_identity: CertificateSummary | None
     client_claim: str
@@ -41,6 +44,7 @@ class Summary:
     messages: int
     round_trips: int
     handshake_us: int
+    forward_secrecy: str
 
 
 def final_outcome(events: Sequence[Event]) -> OutcomeEvent | None:
@@ -66,8 +70,10 @@ def summarise(events: Sequence[Event]) -> Summary:
     identities = {e.whose: e.path[0] for e in events if isinstance(e, CertificateEvent) and e.ok and e.path}
     claims = [e.chosen for e in events if isinstance(e, ChoiceEvent) and e.what == "client_certificate"]
     outcome = final_outcome(events)
+    agreed = agreed_in(events)
     return Summary(
         outcome=outcome,
+        agreed=agreed,
         server_identity=identities.get("server"),
         client_identity=identities.get("client"),
         client_claim=claims[-1] if claims else "",
@@ -78,7 +84,20 @@ def summarise(events: Sequence[Event]) -> Summary:
         messages=sum(isinstance(e, MessageEvent) and e.side == side for e in events),
         round_trips=_round_trips(handshake, side),
         handshake_us=connected.time_us - _first_byte(events) if connected else 0,
+        forward_secrecy=_forward_secrecy(connected, agreed, events) if connected else "",
     )
+
+
+def _forward_secrecy(connected: OutcomeEvent, agreed: Agreed, events: Sequence[Event]) -> str:
+    if not agreed.tls12:
+        # A resumed session has an exchange of its own there; only external PSKs may do without.
+        return "forward_secrecy:ephemeral" if connected.group else "forward_secrecy:psk"
+    if connected.resumed:
+        return "forward_secrecy:session"
+    if agreed.suite is None or not agreed.suite.forward_secrecy:
+        return "forward_secrecy:RSA"
+    tickets = any(isinstance(e, MessageEvent) and e.name == "NewSessionTicket" for e in events)
+    return "forward_secrecy:ticket" if tickets else "forward_secrecy:ephemeral"
 
 
 def _handshake_bytes(events: Sequence[Event], side: str, source: str) -> int:
