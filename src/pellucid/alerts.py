@@ -44,7 +44,7 @@ ALERTS: dict[Reason, AlertDescription | None] = {
     Reason.DOWNGRADE_DETECTED: _A.illegal_parameter,
     # RFC 5746 3.4: the client "MUST abort the handshake (by sending a fatal handshake_failure alert)"
     Reason.BAD_RENEGOTIATION_INFO: _A.handshake_failure,
-    # RFC 7627 5.1: "abort the handshake" is "terminating the handshake by sending a fatal
+    # RFC 7627 5.2: "abort the handshake" is "terminating the handshake by sending a fatal
     # "handshake_failure" alert."
     Reason.EXTENDED_MASTER_SECRET_CHANGED: _A.handshake_failure,
     Reason.SESSION_MISMATCH: _A.illegal_parameter,
@@ -61,6 +61,8 @@ ALERTS: dict[Reason, AlertDescription | None] = {
     Reason.NO_SHARED_VERSION: _A.protocol_version,
     Reason.NO_SHARED_CIPHER_SUITE: _A.handshake_failure,
     Reason.NO_SHARED_GROUP: _A.handshake_failure,
+    # RFC 7919 4 wants this one where the client's finite fields are none of ours.
+    Reason.NO_SHARED_DH_GROUP: _A.insufficient_security,
     Reason.NO_SHARED_SIGNATURE_SCHEME: _A.handshake_failure,
     Reason.NO_SUITABLE_CERTIFICATE: _A.handshake_failure,
     Reason.NO_SHARED_APPLICATION_PROTOCOL: _A.no_application_protocol,

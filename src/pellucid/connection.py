@@ -11,7 +11,7 @@ raised, the alert that tells the peer is left to be sent, and nothing is decrypt
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from pellucid.alerts import alert_for
 from pellucid.checking import require
@@ -25,7 +25,7 @@ from pellucid.codes import (
     name_of,
 )
 from pellucid.config import ClientConfig, Config, ServerConfig
-from pellucid.driver import Driver, forget_variables
+from pellucid.driver import Driver, forget_variables, trace_view
 from pellucid.errors import AlertReceived, BadMessage, Misuse, PeerMisbehaved, Reason, TLSError
 from pellucid.events import DataReceived, Event, HandshakeCompleted, PeerClosed
 from pellucid.handshake.client import client, require_name
@@ -44,7 +44,7 @@ from pellucid.record import Record, RecordWriter
 from pellucid.result import Negotiated
 
 if TYPE_CHECKING:
-    from pellucid.trace import Trace, TraceView
+    from pellucid.trace import Trace
 
 # For every write: comparing with a member of an IntEnum costs three times as much as with a plain int, and
 # making a union of types as much as all that is done with a small write.
@@ -164,7 +164,8 @@ class Connection:
     def close(self) -> None:
         """Queue close_notify: nothing is sent behind it, while receiving goes on. Harmless when repeated.
 
-        During the handshake it cancels that: what still comes is ignored.
+        During the handshake it cancels that: what still comes is ignored. In TLS 1.2 the peer's close_notify
+        closes this side as well.
         """
         if self._driver.send_closed or self._failure is not None:
             return
@@ -178,7 +179,9 @@ class Connection:
         if self._failure is not None:
             raise Misuse(Reason.CONNECTION_CLOSED, f"the connection has failed: {self._failure}")
         if self._driver.send_closed:
-            raise Misuse(Reason.CONNECTION_CLOSED, "close() was called: nothing can be sent any more")
+            # RFC 5246 7.2.1: in TLS 1.2 neither side sends anything once either has closed.
+            why = "the peer has closed" if self.peer_closed and self._speaks12 else "close() was called"
+            raise Misuse(Reason.CONNECTION_CLOSED, f"{why}: nothing can be sent any more")
         if not self.handshake_complete:
             raise Misuse(Reason.HANDSHAKE_NOT_COMPLETE, "data can be sent when the handshake is complete")
 
@@ -233,21 +236,20 @@ class Connection:
         driver = self._driver
         reader, joiner = driver.reader, driver.joiner
         while not self.peer_closed:
-            if self.negotiated is not None and not joiner.pending:
-                data = reader.next_data()
-                if data is not None:
-                    self._deliver(data)
-                    if reader.drained:
-                        return
-                    continue
-            record = reader.next()
-            if record is None:
+            ready = self.negotiated is not None and not joiner.pending
+            if ready and (data := reader.next_data()) is not None:
+                self._deliver(data)
+                if reader.drained:
+                    return
+                continue
+            if (record := reader.next()) is None:
                 return
             if record.content_type == ContentType.handshake:
                 self._on_handshake(record)
             else:
-                # RFC 9846 5.1: "there MUST NOT be any other records between" fragments of a message
-                joiner.require_boundary(name_of(record.content_type, ContentType))
+                if joiner.pending:
+                    # RFC 9846 5.1: "there MUST NOT be any other records between" fragments of a message
+                    joiner.require_boundary(name_of(record.content_type, ContentType))
                 self._ON_RECORD[record.content_type](self, record)
 
     def _deliver(self, data: bytes) -> None:
@@ -259,12 +261,13 @@ class Connection:
     def _on_handshake(self, record: Record) -> None:
         joiner = self._driver.joiner
         joiner.add(record.fragment)
-        while (raw := joiner.next()) is not None:
+        while joiner.pending and (raw := joiner.next()) is not None:
             if self.negotiated is not None:
                 self._count_idle_message(raw)
             self._driver.deliver(raw, record.encrypted)
             self.negotiated = self._driver.negotiated
-        self._driver.check_next_type()
+        if joiner.pending:
+            self._driver.check_next_type()
 
     def _count_idle_message(self, raw: bytes) -> None:
         if raw[0] == HandshakeType.key_update and self._hs.awaits_key_update:
@@ -336,6 +339,11 @@ class Connection:
         if not self.handshake_complete:
             raise self._closed_early()
         self.peer_closed = True
+        if self._speaks12 and not self._driver.send_closed:
+            # RFC 5246 7.2.1: respond "and close down the connection immediately, discarding any pending
+            # writes."
+            self._driver.writer.drop_data()
+            self._send_alert(AlertDescription.close_notify)
         self._driver.events.append(PeerClosed())
 
     _ON_RECORD: ClassVar[dict[int, Any]] = {
@@ -403,7 +411,7 @@ class ClientConnection(Connection):
     def __init__(self, config: ClientConfig, server_name: str | None = None) -> None:
         _require_config(config, ClientConfig)
         name = parse_server_name(server_name) if server_name is not None else None
-        hs: Handshake[ClientConfig] = Handshake("client", config, _view(config, "client"))
+        hs: Handshake[ClientConfig] = Handshake("client", config, trace_view(config, "client"))
         require_name(name, hs)
         super().__init__(hs, self._flow(hs, name))
 
@@ -421,7 +429,7 @@ class ServerConnection(Connection):
 
     def __init__(self, config: ServerConfig) -> None:
         _require_config(config, ServerConfig)
-        hs: Handshake[ServerConfig] = Handshake("server", config, _view(config, "server"))
+        hs: Handshake[ServerConfig] = Handshake("server", config, trace_view(config, "server"))
         super().__init__(hs, self._flow(hs))
 
     @staticmethod
@@ -435,16 +443,3 @@ class ServerConnection(Connection):
 
 def _require_config(config: object, kind: type[Config]) -> None:
     require(isinstance(config, kind), "config", f"give a {kind.__name__}, not a {type(config).__name__}")
-
-
-def _view(config: Config, side: Literal["client", "server"]) -> TraceView | None:
-    trace = config.trace
-    if not trace:
-        return None
-    # A program that watches nothing does not load what it would watch with.
-    from pellucid.trace import Trace, TraceView  # noqa: PLC0415
-
-    if isinstance(trace, TraceView):
-        return trace
-    require(trace is True or isinstance(trace, Trace), "trace", "give a Trace, a view of one, True or False")
-    return (Trace() if trace is True else trace).view(side)

@@ -63,6 +63,7 @@ class Reason(StrEnum):
     NO_SHARED_VERSION = "no_shared_version"
     NO_SHARED_CIPHER_SUITE = "no_shared_cipher_suite"
     NO_SHARED_GROUP = "no_shared_group"
+    NO_SHARED_DH_GROUP = "no_shared_dh_group"
     NO_SHARED_SIGNATURE_SCHEME = "no_shared_signature_scheme"
     NO_SUITABLE_CERTIFICATE = "no_suitable_certificate"
     NO_SHARED_APPLICATION_PROTOCOL = "no_shared_application_protocol"

@@ -186,7 +186,8 @@ def make_parameters(
         suite for suite in suites if suite in SUITES12 and (curves or SUITES12[suite].key_exchange != "ECDHE")
     )
     schemes13 = tuple(scheme for scheme in schemes if scheme not in TLS12_ONLY_SCHEMES)
-    usable = {V.TLSv1_3: suites13 and schemes13, V.TLSv1_2: suites12}
+    schemes12 = tuple(scheme for scheme in schemes if scheme not in TLS13_ONLY_SCHEMES)
+    usable = {V.TLSv1_3: suites13 and schemes13, V.TLSv1_2: suites12 and schemes12}
     for version in versions:
         fine = bool(usable[version]) or not protocols
         require(fine, "protocols", f"with these cipher_suites, groups and schemes {version} is impossible")
@@ -196,7 +197,7 @@ def make_parameters(
     )
     if V.TLSv1_3 not in versions:
         suites13 = ()
-        all_groups = tuple(group for group in all_groups if group in CURVES_12 | FINITE_FIELDS)
+        all_groups = tuple(group for group in all_groups if group in _groups_of(suites12))
     if V.TLSv1_2 not in versions:
         suites12 = ()
     used = {*suites13, *suites12}
@@ -215,7 +216,15 @@ def make_parameters(
         suites12=suites12,
         curves12=curves,
         dh_groups12=tuple(group for group in all_groups if group in FINITE_FIELDS) or DH_GROUPS,
-        schemes12=tuple(scheme for scheme in schemes if scheme not in TLS13_ONLY_SCHEMES),
+        schemes12=schemes12,
+    )
+
+
+def _groups_of(suites12: Iterable[S]) -> frozenset[G]:
+    """What these suites have a use for. RFC 8422 4: without one on curves, curves MUST NOT be named."""
+    kinds = {SUITES12[suite].key_exchange for suite in suites12}
+    return (CURVES_12 if "ECDHE" in kinds else frozenset()) | (
+        FINITE_FIELDS if "DHE" in kinds else frozenset()
     )
 
 

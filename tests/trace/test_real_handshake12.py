@@ -198,7 +198,7 @@ def test_why_a_session_was_not_resumed_is_said(traces: dict[str, Trace]) -> None
         for row in step_of(traces["ecdhe, not resumed"], "step:choose").details
         if row.label == "resumption"
     )
-    assert (row.value, row.note, row.ok) == ("none, so everything anew", "unknown or expired", True)
+    assert (row.value, row.note, row.ok) == ("none, so everything anew", "unknown", True)
 
 
 def test_what_takes_the_place_of_the_extended_secret_is_told(traces: dict[str, Trace]) -> None:

@@ -2,5 +2,6 @@
 
 from pellucid.driver.failing import forget_variables
 from pellucid.driver.run import Driver
+from pellucid.driver.watching import trace_view
 
-__all__ = ["Driver", "forget_variables"]
+__all__ = ["Driver", "forget_variables", "trace_view"]

@@ -20,6 +20,7 @@ from pellucid.handshake import effects as fx
 from pellucid.handshake.choose import choose_credential
 from pellucid.handshake.effects import Flow, Receive
 from pellucid.handshake.flow import AnyHandshake
+from pellucid.handshake.post import too_many_renegotiations
 from pellucid.identity import Credential, VerifiedIdentity
 from pellucid.messages import TLS12_MESSAGES, ChangeCipherSpec, message_class, message_name
 from pellucid.record import HandshakeJoiner, RecordReader, RecordWriter
@@ -40,8 +41,8 @@ class Driver:
     __slots__ = (
         "_cached",
         "_flow",
-        "_hello_requests",
         "_hs",
+        "_offered",
         "_read_epoch",
         "_trace",
         "_waiting",
@@ -64,8 +65,9 @@ class Driver:
         self._hs = hs
         self._trace = hs.trace
         self._read_epoch = "plaintext"
-        self._hello_requests = 0
-        self._cached = b""  # the ID of the session of TLS 1.2 that this connection made or resumed
+        # IDs of sessions of TLS 1.2 that we cache: the one that the client named, and the one that this
+        # connection made or resumed.
+        self._offered = self._cached = b""
         self._write_keys = WriteKeys(hs)
         self.reader = RecordReader(hs.trace)
         self.writer = RecordWriter(hs.trace)
@@ -173,15 +175,16 @@ class Driver:
     @property
     def _ignores_hello_request(self) -> bool:
         # RFC 5246 7.4.1.1: it "will be ignored by the client if the client is currently negotiating a
-        # session."
-        return self._speaks12 and self._hs.side == "client" and self.negotiated is None
+        # session." Before the version is known, as far as it can be TLS 1.2.
+        version = self._hs.version
+        may_be_12 = version is None and ProtocolVersion.TLSv1_2 in self._hs.config.parameters.protocols
+        negotiating = self._hs.side == "client" and self.negotiated is None
+        return negotiating and (self._speaks12 or may_be_12)
 
     def _count_hello_request(self) -> None:
-        self._hello_requests += 1
-        if self._hello_requests > MAX_HELLO_REQUESTS:
-            raise PeerMisbehaved(
-                Reason.TOO_MANY_RENEGOTIATIONS, f"more than {MAX_HELLO_REQUESTS} HelloRequest came"
-            )
+        self._hs.hello_requests += 1
+        if self._hs.hello_requests > MAX_HELLO_REQUESTS:
+            raise too_many_renegotiations(MAX_HELLO_REQUESTS)
 
     def _due(self) -> str:
         return " or ".join(dict.fromkeys(expected.name for expected in self._waiting.expected))
@@ -308,10 +311,12 @@ class Driver:
         self.sessions.append(effect.session)
         del self.sessions[:-PER_NAME]
 
-    def _find_cached(self, effect: fx.FindCached) -> TicketState | None:
-        state: TicketState | None = self._hs.config.cache.find(effect.session_id, self._hs.now())
-        self._cached = effect.session_id if state else b""
-        return state
+    def _find_cached(self, effect: fx.FindCached) -> TicketState | str:
+        cache, session_id = self._hs.config.cache, effect.session_id
+        otherwise = "expired" if cache.has(session_id) else "unknown"
+        state: TicketState | None = cache.find(session_id, self._hs.now())
+        self._offered = session_id if state else b""
+        return state or otherwise
 
     def _store_cached(self, effect: fx.StoreCached) -> None:
         self._hs.config.cache.put(effect.session_id, effect.state)
@@ -321,14 +326,16 @@ class Driver:
         ticket: bytes = self._hs.config.ticket_keys.seal(effect.state)
         return ticket
 
-    def _open_ticket(self, effect: fx.OpenTicket) -> TicketState | None:
-        state: TicketState | None = self._hs.config.ticket_keys.open(
-            effect.ticket, self._hs.now(), self._hs.version
-        )
+    def _open_ticket(self, effect: fx.OpenTicket) -> TicketState | str:
+        now = self._hs.now()
+        state: TicketState | None = self._hs.config.ticket_keys.peek(effect.ticket, now, self._hs.version)
+        expired = state is not None and not state.valid_at(now)
         if self._trace:
-            found = "ours" if state else "unknown, forged or expired"
-            self._trace.check(what="ticket", expected="one that we sealed", found=found, ok=state is not None)
-        return state
+            found = "unknown or forged" if state is None else "expired" if expired else "ours"
+            self._trace.check(what="ticket", expected="one that we sealed", found=found, ok=found == "ours")
+        if state is None:
+            return "unknown"
+        return "expired" if expired else state
 
     def _skip_early_data(self, effect: fx.SkipEarlyData) -> None:
         self.reader.skip_early_data(effect.limit_bytes)
@@ -337,6 +344,8 @@ class Driver:
         event = effect.event
         if isinstance(event, HandshakeCompleted):
             self.negotiated = event.negotiated
+            if event.negotiated.resumed:
+                self._cached = self._offered
             if self._trace:
                 self.agreed = _agreed(event.negotiated)
                 self._trace.outcome(status="connected", **self.agreed)

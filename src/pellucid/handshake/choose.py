@@ -125,22 +125,37 @@ def choose_credential(
     peer can verify before others again, then one that a named authority issued; otherwise the order of the
     configuration decides.
     """
-    name = wanted.server_name
-    verifiable, authorities = set(wanted.certificate_schemes), set(wanted.authorities)
-    usable: list[tuple[tuple[bool, bool, bool], Credential, SignatureScheme | None]] = []
+    usable: list[tuple[Misfits, Credential, SignatureScheme | None]] = []
     for credential in credentials:
         can, scheme = _ability(credential, wanted)
         if can:
-            other_name = name is not None and not credential.matches(name)
-            unverifiable = any(verifiable.isdisjoint(any_of) for any_of in credential.chain_schemes)
-            other_issuer = bool(authorities) and authorities.isdisjoint(credential.issuers)
-            usable.append(((other_name, unverifiable, other_issuer), credential, scheme))
+            found = misfits(credential, wanted.server_name, wanted.certificate_schemes, wanted.authorities)
+            usable.append((found, credential, scheme))
     # min() keeps the first of equals, which is the configuration's order.
     best = min(usable, key=lambda entry: entry[0], default=None)
     chosen = best[1:] if best else None
     if trace:
         _trace_credential(trace, credentials, wanted, chosen)
     return chosen
+
+
+#: For another name, not to be verified by the peer, by none of the authorities that it trusts: fewest first.
+Misfits = tuple[bool, bool, bool]
+
+
+def misfits(
+    credential: Credential,
+    server_name: str | None,
+    certificate_schemes: Sequence[int],
+    authorities: Sequence[bytes],
+) -> Misfits:
+    """In what a credential that can be used is not what the peer would like best."""
+    verifiable = set(certificate_schemes)
+    return (
+        server_name is not None and not credential.matches(server_name),
+        any(verifiable.isdisjoint(any_of) for any_of in credential.chain_schemes),
+        bool(authorities) and credential.issuers.isdisjoint(authorities),
+    )
 
 
 def _ability(credential: Credential, wanted: SelectCredential) -> tuple[bool, SignatureScheme | None]:

@@ -4,22 +4,20 @@ TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
     needs a curve that both have, an RSA certificate, and a signature that the client verifies
 """
 
-from dataclasses import dataclass
-
 from pellucid.codes import CipherSuite, NamedGroup, SignatureScheme, names_of
 from pellucid.crypto.suites12 import SUITES12, Suite12
 from pellucid.errors import PeerIncompatible, Reason
-from pellucid.handshake.choose import first_shared
+from pellucid.handshake.choose import Misfits, first_shared, misfits
 from pellucid.handshake.client_hello12 import Request12
 from pellucid.handshake.effects import Flow, KeyNeeds
 from pellucid.handshake.flow import ServerHandshake, select_credential12
 from pellucid.identity import Credential
-from pellucid.messages import extensions as ext
+from pellucid.plain import plain
 
 Selected = tuple[Credential, SignatureScheme | None] | None
 
 
-@dataclass(slots=True)
+@plain
 class Choice12:
     """A suite, and what its key exchange is done with: with RSA, neither ``group`` nor ``scheme``."""
 
@@ -30,32 +28,49 @@ class Choice12:
 
 
 def choose12(hs: ServerHandshake, request: Request12) -> Flow[Choice12]:
-    """Our most preferred suite that the client offers and for which nothing is missing on either side."""
+    """Our most preferred suite that the client offers and for which nothing is missing on either side.
+
+    One with a certificate for the name that was asked for comes before our own order: with another
+    certificate the client could do nothing.
+    """
     credentials: dict[tuple[str, bool], Selected] = {}
-    missing: list[str] = []
-    chosen: Choice12 | None = None
+    missing: list[tuple[Suite12, str]] = []
+    possible: list[tuple[Misfits, Choice12]] = []
     for code in hs.config.parameters.suites12:
         if code not in request.hello.cipher_suites:
             continue
         suite = SUITES12[code]
         group = _group(hs, request, suite)
         if group is None and suite.key_exchange != "RSA":
-            missing.append(f"{suite}: no group in common")
+            missing.append((suite, NO_GROUP))
             continue
         needs = suite.authentication, suite.key_exchange == "RSA"
         if needs not in credentials:
             credentials[needs] = yield from _credential(request, suite)
         selected = credentials[needs]
-        if selected is not None:
-            chosen = Choice12(suite, group, *selected)
+        if selected is None:
+            what = (
+                "decrypts"
+                if suite.key_exchange == "RSA"
+                else "fits the client's curves and signature schemes"
+            )
+            missing.append((suite, f"no {suite.authentication} key of ours {what}"))
+            continue
+        found = misfits(selected[0], request.server_name, request.certificate_schemes, request.authorities)
+        possible.append((found, Choice12(suite, group, *selected)))
+        if not any(found):
             break
-        what = "decrypts" if suite.key_exchange == "RSA" else "fits the client's curves and signature schemes"
-        missing.append(f"{suite}: no {suite.authentication} key of ours {what}")
+    # min() keeps the first of equals, which is our order.
+    chosen = min(possible, key=lambda entry: entry[0])[1] if possible else None
     if hs.trace:
         _trace(hs, request, chosen, missing)
     if chosen is None:
         raise _nothing_in_common(hs, request, missing)
     return chosen
+
+
+#: Why a suite cannot be used, in one of the cases.
+NO_GROUP = "no group in common"
 
 
 def _group(hs: ServerHandshake, request: Request12, suite: Suite12) -> NamedGroup | None:
@@ -74,24 +89,25 @@ def _group(hs: ServerHandshake, request: Request12, suite: Suite12) -> NamedGrou
 
 
 def _credential(request: Request12, suite: Suite12) -> Flow[Selected]:
-    authorities = request.hello.extensions.find(ext.CertificateAuthorities)
     needs = KeyNeeds([suite.authentication], suite.key_exchange == "RSA", request.groups)
     return (
         yield from select_credential12(
             request.server_name,
             request.schemes,
             request.certificate_schemes,
-            authorities.authorities if authorities else [],
+            request.authorities,
             needs,
         )
     )
 
 
-def _trace(hs: ServerHandshake, request: Request12, chosen: Choice12 | None, missing: list[str]) -> None:
+def _trace(
+    hs: ServerHandshake, request: Request12, chosen: Choice12 | None, missing: list[tuple[Suite12, str]]
+) -> None:
     assert hs.trace is not None
     rule = "the server's most preferred that the client offers"
     if missing:
-        rule += " and both can do (not " + "; not ".join(missing) + ")"
+        rule += f" and both can do (not {_told(missing)})"
     hs.trace.choice(
         what="cipher_suite",
         ours=[str(code) for code in hs.config.parameters.suites12],
@@ -109,13 +125,27 @@ def _trace(hs: ServerHandshake, request: Request12, chosen: Choice12 | None, mis
         )
 
 
-def _nothing_in_common(hs: ServerHandshake, request: Request12, missing: list[str]) -> PeerIncompatible:
-    if missing:
+def _told(missing: list[tuple[Suite12, str]]) -> str:
+    """One line a reason, with the suites that it keeps out: with many suites there are few reasons."""
+    by_reason: dict[str, list[str]] = {}
+    for suite, why in missing:
+        by_reason.setdefault(why, []).append(str(suite))
+    return "; ".join(f"{', '.join(suites)}: {why}" for why, suites in by_reason.items())
+
+
+def _nothing_in_common(
+    hs: ServerHandshake, request: Request12, missing: list[tuple[Suite12, str]]
+) -> PeerIncompatible:
+    if not missing:
+        offered = ", ".join(names_of(request.hello.cipher_suites, CipherSuite))
+        accepted = ", ".join(str(code) for code in hs.config.parameters.suites12)
         return PeerIncompatible(
-            Reason.NO_SUITABLE_CERTIFICATE, f"suites in common lack something: {'; '.join(missing)}"
+            Reason.NO_SHARED_CIPHER_SUITE, f"the client offers {offered}; we accept {accepted} in TLS 1.2"
         )
-    offered = ", ".join(names_of(request.hello.cipher_suites, CipherSuite))
-    accepted = ", ".join(str(code) for code in hs.config.parameters.suites12)
-    return PeerIncompatible(
-        Reason.NO_SHARED_CIPHER_SUITE, f"the client offers {offered}; we accept {accepted} in TLS 1.2"
-    )
+    reason = Reason.NO_SUITABLE_CERTIFICATE
+    if all(why == NO_GROUP for _, why in missing):
+        # RFC 7919 4 has an alert of its own for a client of whose finite fields, which are all that is left,
+        # none is ours.
+        only_dhe = all(suite.key_exchange == "DHE" for suite, _ in missing)
+        reason = Reason.NO_SHARED_DH_GROUP if only_dhe else Reason.NO_SHARED_GROUP
+    return PeerIncompatible(reason, f"the suites in common lack something: {_told(missing)}")

@@ -35,6 +35,7 @@ def client(hs: ClientHandshake, server_name: ServerName | None) -> Flow[Connecte
     elif hs.version is ProtocolVersion.TLSv1_2:
         return (yield from client12(hs, offer, answer))
     else:
+        _refuse_hello_requests(hs)
         suite = _check_hello13(hs, offer, answer)
         hs.transcript.start(suite.hash_name)
         if offer.hello.legacy_session_id:
@@ -47,6 +48,7 @@ def client(hs: ClientHandshake, server_name: ServerName | None) -> Flow[Connecte
 
 def _retry(hs: ClientHandshake, offer: Offer, request: HelloRetryRequest) -> Flow[tuple[ServerHello, Suite]]:
     """RFC 9846 4.2.4: send the hello again with what the server asks for, and nothing else changed."""
+    _refuse_hello_requests(hs)
     suite = _check_hello13(hs, offer, request)
     hs.transcript.start(suite.hash_name)
     hs.transcript.replace_with_message_hash()
@@ -112,6 +114,11 @@ def _check_wanted_group(hs: ClientHandshake, offer: Offer, group: NamedGroup | i
             Reason.POINTLESS_HELLO_RETRY, f"the HelloRetryRequest asks for {name}, whose share was sent"
         )
     return group
+
+
+def _refuse_hello_requests(hs: ClientHandshake) -> None:
+    if hs.hello_requests:
+        raise PeerMisbehaved(Reason.UNEXPECTED_MESSAGE, "a HelloRequest came, which TLS 1.3 does not have")
 
 
 def _check_hello13(hs: ClientHandshake, offer: Offer, answer: ServerHello | HelloRetryRequest) -> Suite:

@@ -63,7 +63,10 @@ def client12(hs: ClientHandshake, offer: Offer, hello: ServerHello) -> Flow[Conn
     agreed = check_server_hello(hs, offer, hello)
     hs.transcript.start(agreed.security.suite.hash_name, keep=True)
     hs.transcript.add(hello.raw)
-    yield from take_record_sizes(hs, offer.hello.extensions, hello.extensions)
+    of_session = agreed.session.max_fragment_length if agreed.session is not None else None
+    agreed.security.max_fragment_length = yield from take_record_sizes(
+        hs, offer.hello.extensions, hello.extensions, of_session
+    )
     if agreed.session is not None:
         return (yield from _resume(hs, agreed, agreed.session))
     return (yield from _full(hs, offer, agreed))
@@ -138,7 +141,9 @@ def _resume(hs: ClientHandshake, agreed: Agreed, session: Session) -> Flow[Conne
         mutual=session.mutual,
     )
     origin = Origin(session.authenticated_at, session=session)
-    renewed = _session(hs, agreed, negotiated, origin, ticket) if ticket is not None else None
+    renewed: Session | None = None
+    if ticket is not None and ticket.ticket:
+        renewed = _session(hs, agreed, negotiated, origin, ticket)
     if renewed is None:
         # It is as good as it was: only a fault would have used it up (RFC 5246 7.2.2).
         yield StoreSession(session)
@@ -179,12 +184,13 @@ def _session(
     ticket = message.ticket if message is not None else b""
     # RFC 5077 3.4: with a ticket, the session ID is one that we made up.
     session_id = b"" if ticket else agreed.session_id
-    useless = not (ticket or session_id) or len(ticket) > MAX_KEPT_TICKET_BYTES
+    security = agreed.security
+    # RFC 7627 5.3: the client "SHOULD NOT offer" one "that does not use an extended master secret".
+    useless = not security.extended or not (ticket or session_id) or len(ticket) > MAX_KEPT_TICKET_BYTES
     if useless or hs.config.sessions is None or negotiated.server_name is None:
         return None
     # RFC 5077 3.3: "A value of zero is reserved to indicate that the lifetime of the ticket is unspecified."
     lifetime_seconds = message.ticket_lifetime_hint if message is not None else 0
-    security = agreed.security
     return Session(
         protocol=negotiated.protocol,
         cipher_suite=negotiated.cipher_suite,
@@ -193,6 +199,7 @@ def _session(
         ticket=ticket,
         session_id=session_id,
         extended_master_secret=security.extended,
+        max_fragment_length=security.max_fragment_length,
         lifetime_seconds=lifetime_seconds or MAX_SESSION_ID_SECONDS,
         received_at=hs.now(),
         server_name=negotiated.server_name,

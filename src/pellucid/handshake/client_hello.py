@@ -1,15 +1,14 @@
 """What a server reads from a ClientHello, checked: RFC 9846 4.2.2, 9.2 and 4.2.4."""
 
-from dataclasses import dataclass
-
 from pellucid.codes import ExtensionType, NamedGroup, NameType, ProtocolVersion, PskKeyExchangeMode, name_of
 from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
 from pellucid.handshake.flow import ServerHandshake
 from pellucid.messages import ClientHello, Extensions
 from pellucid.messages import extensions as ext
+from pellucid.plain import plain
 
 
-@dataclass(slots=True)
+@plain
 class Request:
     """A ClientHello of TLS 1.3 that has everything it must have. ``shares``: group to public value."""
 

@@ -1,7 +1,6 @@
 """What a server of TLS 1.2 reads from a ClientHello, checked: RFC 5246 7.4.1.2, and what mends it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pellucid.codes import CipherSuite, ECPointFormat, ExtensionType
 from pellucid.errors import PeerMisbehaved, Reason
@@ -9,9 +8,10 @@ from pellucid.handshake.client_hello import server_name_in
 from pellucid.handshake.flow import ServerHandshake, schemes_in
 from pellucid.messages import ClientHello
 from pellucid.messages import extensions as ext
+from pellucid.plain import plain
 
 
-@dataclass(slots=True)
+@plain
 class Request12:
     """A ClientHello of TLS 1.2. ``groups``: None where the client does not say which it can do.
 
@@ -24,6 +24,7 @@ class Request12:
     groups: Sequence[int] | None
     schemes: Sequence[int]
     certificate_schemes: Sequence[int]
+    authorities: Sequence[bytes]
     extended: bool
     ticket: bytes | None
 
@@ -51,7 +52,7 @@ def check_client_hello12(hs: ServerHandshake, hello: ClientHello) -> Request12:
         )
     info = extensions.find(ext.RenegotiationInfo)
     if info is not None and info.renegotiated_connection:
-        # RFC 5746 3.6: not empty in a first handshake, "the server MUST abort the handshake".
+        # RFC 5746 3.6: where it is not empty, the server "MUST abort the handshake".
         raise PeerMisbehaved(
             Reason.BAD_RENEGOTIATION_INFO, "renegotiation_info is not empty in a first handshake"
         )
@@ -61,6 +62,7 @@ def check_client_hello12(hs: ServerHandshake, hello: ClientHello) -> Request12:
         raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, "the client does not know uncompressed points")
     groups = extensions.find(ext.NamedGroupList)
     schemes, certificate_schemes = schemes_in(extensions)
+    authorities = extensions.find(ext.CertificateAuthorities)
     ticket = extensions.find(ext.SessionTicket)
     wanted = hs.config.parameters.extended_master_secret != "never"
     return Request12(
@@ -69,6 +71,7 @@ def check_client_hello12(hs: ServerHandshake, hello: ClientHello) -> Request12:
         groups=groups.named_group_list if groups else None,
         schemes=schemes,
         certificate_schemes=certificate_schemes,
+        authorities=authorities.authorities if authorities else [],
         extended=wanted and ExtensionType.extended_master_secret in extensions,
         ticket=ticket.ticket if ticket else None,
     )

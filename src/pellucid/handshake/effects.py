@@ -7,7 +7,6 @@ flow finds out comes back by ``return``, and a fault is raised.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from pellucid.codes import AlertDescription, KeyUpdateRequest, SignatureScheme
@@ -17,12 +16,13 @@ from pellucid.events import Event
 from pellucid.identity import Credential, ServerName
 from pellucid.keys import CipherKeys
 from pellucid.messages import ChangeCipherSpec, HandshakeMessage
+from pellucid.plain import plain
 from pellucid.sessions import Session, TicketState
 
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
+@plain
 class Receive:
     """Wait for one of ``expected`` in ``state`` (RFC 9846 appendix A's name); answered by the message.
 
@@ -33,14 +33,14 @@ class Receive:
     expected: tuple[type[HandshakeMessage | ChangeCipherSpec], ...]
 
 
-@dataclass(slots=True)
+@plain
 class Send:
     """Queue a message, encoded, under the write keys in force."""
 
     message: HandshakeMessage
 
 
-@dataclass(slots=True)
+@plain
 class SendChangeCipherSpec:
     """Queue the record that in TLS 1.2 says: what I send next is protected (RFC 5246 7.1).
 
@@ -50,7 +50,7 @@ class SendChangeCipherSpec:
     disguise: bool
 
 
-@dataclass(slots=True)
+@plain
 class InstallKeys:
     """Use keys from ``secret`` from here on: for what is sent next, or for the records behind this one.
 
@@ -60,20 +60,20 @@ class InstallKeys:
     direction: Literal["read", "write"]
     epoch: str
     suite: Suite
-    secret: bytes = field(repr=False)
+    secret: bytes
 
 
-@dataclass(slots=True)
+@plain
 class InstallCipher:
     """TLS 1.2: make the pending connection state the current one (RFC 5246 6.1), in one direction."""
 
     direction: Literal["read", "write"]
     suite: Suite12
-    keys: CipherKeys = field(repr=False)
+    keys: CipherKeys
     encrypt_then_mac: bool
 
 
-@dataclass(slots=True)
+@plain
 class LimitRecords:
     """From here on the content of a record has at most so many bytes, sent and received.
 
@@ -85,7 +85,7 @@ class LimitRecords:
     plaintext: bool
 
 
-@dataclass(slots=True)
+@plain
 class UpdateKeys:
     """Send a KeyUpdate before any more application data, and what follows under the next key.
 
@@ -96,7 +96,7 @@ class UpdateKeys:
     answers: bool = False
 
 
-@dataclass(slots=True)
+@plain
 class VerifyIdentity:
     """Is this chain what it should be? Answered by the proof, or raises ``CertificateRejected``.
 
@@ -110,7 +110,7 @@ class VerifyIdentity:
     encrypts: bool = False
 
 
-@dataclass(slots=True)
+@plain
 class KeyNeeds:
     """What a suite of TLS 1.2 asks of our key.
 
@@ -123,7 +123,7 @@ class KeyNeeds:
     curves: Sequence[int] | None = None
 
 
-@dataclass(slots=True)
+@plain
 class SelectCredential:
     """Which of our credentials fits? Answered by one and the scheme to sign with, or None.
 
@@ -139,7 +139,7 @@ class SelectCredential:
     needs: KeyNeeds | None = None
 
 
-@dataclass(slots=True)
+@plain
 class Sign:
     """Answered by the signature of ``content`` with the credential's key."""
 
@@ -149,7 +149,7 @@ class Sign:
     tls12: bool = False
 
 
-@dataclass(slots=True)
+@plain
 class DecryptPremaster:
     """Answered by 48 bytes: the premaster secret, or ``otherwise`` where it cannot be had.
 
@@ -159,45 +159,45 @@ class DecryptPremaster:
     credential: Credential
     ciphertext: bytes
     client_version: int
-    otherwise: bytes = field(repr=False)
+    otherwise: bytes
 
 
-@dataclass(slots=True)
+@plain
 class FindSession:
     """Client: answered by a session with ``server_name``, taken out of the store, or None."""
 
     server_name: str
 
 
-@dataclass(slots=True)
+@plain
 class StoreSession:
     """Client: keep a session for later."""
 
     session: Session
 
 
-@dataclass(slots=True)
+@plain
 class SealTicket:
     """Server: answered by the ticket that holds ``state``."""
 
     state: TicketState
 
 
-@dataclass(slots=True)
+@plain
 class OpenTicket:
-    """Server: answered by what the ticket holds; None where it is not ours, too old or of another version."""
+    """Server: answered by what the ticket holds, or by why it is of no use: "unknown" or "expired"."""
 
     ticket: bytes
 
 
-@dataclass(slots=True)
+@plain
 class FindCached:
-    """Server: answered by the session of TLS 1.2 with this ID, or None."""
+    """Server: answered by the session of TLS 1.2 with this ID, or by why not: "unknown" or "expired"."""
 
     session_id: bytes
 
 
-@dataclass(slots=True)
+@plain
 class StoreCached:
     """Server: keep a session of TLS 1.2 under its ID."""
 
@@ -205,21 +205,21 @@ class StoreCached:
     state: TicketState
 
 
-@dataclass(slots=True)
+@plain
 class Warn:
     """Send an alert that ends nothing."""
 
     description: AlertDescription
 
 
-@dataclass(slots=True)
+@plain
 class SkipEarlyData:
     """Server: drop up to ``limit_bytes`` of early data that we refused (RFC 9846 4.3.10)."""
 
     limit_bytes: int
 
 
-@dataclass(slots=True)
+@plain
 class Emit:
     """Tell the caller of ``receive_data``."""
 

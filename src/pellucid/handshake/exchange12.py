@@ -8,8 +8,6 @@ With RSA the certificate's key is all that keeps the secret: who gets it later r
 before. With the others that key only signs, and the shares' keys are gone when the handshake is.
 """
 
-from dataclasses import dataclass, field
-
 from pellucid.codes import ECCurveType, NamedGroup, ProtocolVersion, SignatureScheme, name_of
 from pellucid.crypto.dh12 import dh_params, dh_secret, group_name, respond_dh
 from pellucid.crypto.groups import PrivateShare, generate, respond
@@ -23,14 +21,15 @@ from pellucid.handshake.proofs import SignatureVerified, verify_signed
 from pellucid.handshake.security12 import SecurityParameters
 from pellucid.identity import Credential, VerifiedIdentity
 from pellucid.messages import tls12
+from pellucid.plain import plain
 
 
-@dataclass(slots=True)
+@plain
 class Exchanged:
     """A client's part: what to send and what it gives. ``group`` None: RSA, or the server's own group."""
 
     message: tls12.ClientKeyExchange
-    premaster_secret: bytes = field(repr=False)
+    premaster_secret: bytes
     group: NamedGroup | None
 
 
@@ -85,9 +84,9 @@ def _on_curve(hs: ClientHandshake, params: tls12.ServerECDHParams) -> Exchanged:
             Reason.GROUP_NOT_OFFERED,
             f"the server's share is on {name_of(group, NamedGroup)}, which was not offered",
         )
-    _trace_group(hs, str(group))
+    _trace_group(hs, group)
     share, premaster_secret = respond(group, params.public, hs.key_entropy)
-    _trace_shares(hs, str(group), share, params.public, premaster_secret)
+    _trace_shares(hs, group, share, params.public, premaster_secret)
     return Exchanged(tls12.ClientKeyExchangeECDHE(share), premaster_secret, group)
 
 
@@ -151,7 +150,7 @@ def receive_client_key_exchange(
         in_field = yield from receive(hs, "WAIT_CKE", tls12.ClientKeyExchangeDHE)
         theirs = in_field.dh_Yc
         premaster_secret = dh_secret(ours, theirs)
-    _trace_shares(hs, str(ours.group), ours.share, theirs, premaster_secret)
+    _trace_shares(hs, ours.group, ours.share, theirs, premaster_secret)
     return premaster_secret
 
 
@@ -180,20 +179,23 @@ def receive_encrypted_premaster(
 # -- the trace
 
 
-def _trace_group(hs: AnyHandshake, chosen: str) -> None:
+def _trace_group(hs: AnyHandshake, chosen: NamedGroup | str) -> None:
     if hs.trace:
         ours = [str(group) for group in hs.config.parameters.groups]
-        hs.trace.choice(what="group", ours=ours, chosen=chosen, rule="the server chose it")
+        hs.trace.choice(what="group", ours=ours, chosen=str(chosen), rule="the server chose it")
 
 
-def _trace_shares(hs: AnyHandshake, group: str, share: bytes, peer_share: bytes, secret: bytes) -> None:
-    peer = "server" if hs.side == "client" else "client"
-    _trace_premaster(
-        hs,
-        f"{group}(our private key, the {peer}'s share)",
-        [("our_share", share), ("peer_share", peer_share)],
-        secret,
-    )
+def _trace_shares(
+    hs: AnyHandshake, group: NamedGroup | str, share: bytes, peer_share: bytes, secret: bytes
+) -> None:
+    if hs.trace:
+        peer = "server" if hs.side == "client" else "client"
+        _trace_premaster(
+            hs,
+            f"{group}(our private key, the {peer}'s share)",
+            [("our_share", share), ("peer_share", peer_share)],
+            secret,
+        )
 
 
 def _trace_premaster(

@@ -48,6 +48,7 @@ class Handshake(Generic[Cfg]):
         "config",
         "entropy",
         "exporter",
+        "hello_requests",
         "key_entropy",
         "read_epoch",
         "read_secret",
@@ -76,6 +77,8 @@ class Handshake(Generic[Cfg]):
         self.version: ProtocolVersion | None = None
         #: How many came that TLS 1.3 ignores.
         self.change_cipher_specs = 0
+        #: How many came that a client of TLS 1.2 ignores.
+        self.hello_requests = 0
         # What is left of the key schedule when the handshake is complete; all else is forgotten by then,
         # so that a KeyUpdate protects what came before it. Application traffic secrets, and how many
         # KeyUpdates led to them:

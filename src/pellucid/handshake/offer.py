@@ -1,7 +1,5 @@
 """The ClientHello: what a client offers, and what it has to remember of it (RFC 9846 4.2.2)."""
 
-from dataclasses import dataclass
-
 from pellucid.codes import (
     CertificateStatusType,
     CipherSuite,
@@ -22,13 +20,14 @@ from pellucid.identity import ServerName as Name
 from pellucid.keys import KeySchedule, finished_verify_data
 from pellucid.messages import ClientHello, Extensions
 from pellucid.messages import extensions as ext
+from pellucid.plain import plain
 from pellucid.sessions import Session
 
 #: RFC 9846 4.2.2: "this list MUST contain exactly one byte, set to zero"
 NULL_COMPRESSION = b"\x00"
 
 
-@dataclass(slots=True)
+@plain
 class Psk:
     """A key that we offer to use instead of the server's certificate."""
 
@@ -46,7 +45,7 @@ class Psk:
         return 0 if self.session is None else self.session.obfuscated_ticket_age(now)
 
 
-@dataclass(slots=True)
+@plain
 class Offer:
     """A ClientHello and the secrets behind it. ``session12``: a session of TLS 1.2 that may be resumed."""
 
@@ -178,9 +177,24 @@ def _find_session(hs: ClientHandshake, server_name: Name | None) -> Flow[Session
         # RFC 9846 4.7.1: a ticket is only good with a suite of the same hash.
         usable = any(SUITES[code].hash_name == session.hash_name for code in parameters.suites13)
     else:
-        # RFC 5246 7.4.1.2: the list of suites "MUST include at least the cipher_suite from that session."
-        usable = session.cipher_suite in parameters.suites12
+        usable = _usable12(hs, session)
+    if hs.trace and not usable:
+        rule = "we do not offer its suite, or not on its terms, any more"
+        hs.trace.choice(what="session", ours=[str(session.cipher_suite)], chosen="", rule=rule)
     return session if usable else None
+
+
+def _usable12(hs: ClientHandshake, session: Session) -> bool:
+    length = hs.config.max_fragment_length or 0
+    return (
+        # RFC 5246 7.4.1.2: the list of suites "MUST include at least the cipher_suite from that session."
+        session.cipher_suite in hs.config.parameters.suites12
+        # RFC 7627 5.3: whoever resumes has it in both handshakes.
+        and session.extended_master_secret
+        and hs.config.parameters.extended_master_secret != "never"
+        # RFC 6066 4: it "applies for the duration of the session including session resumptions."
+        and session.max_fragment_length in (0, length)
+    )
 
 
 def _psks(hs: ClientHandshake, session: Session | None) -> list[Psk]:

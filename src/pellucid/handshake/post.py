@@ -19,6 +19,10 @@ from pellucid.keys import next_traffic_secret, resumption_psk
 from pellucid.messages import ClientHello, Extensions, KeyUpdate, NewSessionTicket, tls12
 from pellucid.sessions import MAX_CHAIN_BYTES, MAX_KEPT_TICKET_BYTES, Session, TicketState
 
+#: How often in one connection of TLS 1.2 another handshake may be asked for. Nobody needs to be told no more
+#: often, and who does not read our answers would make us keep them.
+MAX_RENEGOTIATIONS = 16
+
 #: RFC 9846 4.7.3: sending implementations "MUST NOT allow the epoch [...] to exceed 2^48-1".
 MAX_EPOCH = 2**48 - 1
 
@@ -49,9 +53,11 @@ def client_post_handshake12(hs: ClientHandshake, connected: Connected) -> Flow[N
     if connected.session is not None:
         yield StoreSession(connected.session)
         yield Emit(SessionReceived(connected.session))
-    while True:
+    for _ in range(MAX_RENEGOTIATIONS):
         yield from receive(hs, "CONNECTED", tls12.HelloRequest, hashed=False)
         yield Warn(AlertDescription.no_renegotiation)
+    yield from receive(hs, "CONNECTED", tls12.HelloRequest, hashed=False)
+    raise too_many_renegotiations(MAX_RENEGOTIATIONS)
 
 
 def server_post_handshake12(hs: ServerHandshake) -> Flow[None]:
@@ -59,9 +65,17 @@ def server_post_handshake12(hs: ServerHandshake) -> Flow[None]:
 
     RFC 5246 7.2.2: it is a warning, and who asked "can decide whether to proceed with the connection".
     """
-    while True:
+    for _ in range(MAX_RENEGOTIATIONS):
         yield from receive(hs, "CONNECTED", ClientHello, hashed=False)
         yield Warn(AlertDescription.no_renegotiation)
+    yield from receive(hs, "CONNECTED", ClientHello, hashed=False)
+    raise too_many_renegotiations(MAX_RENEGOTIATIONS)
+
+
+def too_many_renegotiations(limit: int) -> PeerMisbehaved:
+    return PeerMisbehaved(
+        Reason.TOO_MANY_RENEGOTIATIONS, f"the peer asks for another handshake more than {limit} times"
+    )
 
 
 def _fits(connected: Connected) -> bool:

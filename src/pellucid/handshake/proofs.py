@@ -5,7 +5,6 @@ functions that check the signature and the Finished. The identity's own proof is
 ``identity.VerifiedIdentity``.
 """
 
-from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
@@ -17,23 +16,24 @@ from pellucid.handshake.flow import AnyHandshake
 from pellucid.identity import VerifiedIdentity
 from pellucid.keys import finished_verify_data
 from pellucid.messages import CertificateVerify, Finished
+from pellucid.plain import plain
 from pellucid.result import Negotiated
 from pellucid.sessions import Session
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True)
 class SignatureVerified:
     """The peer holds the private key of its certificate: it signed this transcript."""
 
     scheme: SignatureScheme
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True)
 class FinishedVerified:
     """The peer saw the same handshake and holds the same keys."""
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True)
 class ByCertificate:
     """The peer is who its certificate says; ``chain`` is what it sent, DER."""
 
@@ -42,7 +42,7 @@ class ByCertificate:
     signature: SignatureVerified
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True)
 class ByDecryption:
     """The server is who its certificate says: without decrypting the premaster secret, no such Finished.
 
@@ -54,26 +54,26 @@ class ByDecryption:
     finished: FinishedVerified
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True)
 class BySession:
     """TLS 1.2: the peer is who it was when this session was made; it knows the master secret."""
 
     finished: FinishedVerified
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True)
 class ByPsk:
     """The peer is who it was when both came to share this key."""
 
     identity: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True)
 class Anonymous:
     """A client that was not asked, or need not answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True)
 class Origin:
     """The handshake with certificates that a line of resumptions goes back to; None behind an external PSK.
 
@@ -96,7 +96,7 @@ class Origin:
         return self.session.certificate_expires_at if self.session else inf
 
 
-@dataclass(frozen=True, slots=True)
+@plain(frozen=True)
 class Connected:
     """An established connection: how the peer proved itself, and what was agreed on."""
 
@@ -153,15 +153,14 @@ def verify_signed(
         raise PeerMisbehaved(
             Reason.SCHEME_NOT_OFFERED, f"the key of the {whose}'s certificate cannot sign {scheme}"
         )
-    signed = _SIGNED[what]
     try:
         verify(identity.public_key, scheme, message.signature, content, tls12=tls12)
     except PeerMisbehaved:
         if hs.trace:
-            hs.trace.check(what=what, expected=f"a signature of {signed}", found="another", ok=False)
+            hs.trace.check(what=what, expected=f"a signature of {_SIGNED[what]}", found="another", ok=False)
         raise
     if hs.trace:
-        hs.trace.check(what=what, expected=f"{scheme} of {signed}", found="it holds", ok=True)
+        hs.trace.check(what=what, expected=f"{scheme} of {_SIGNED[what]}", found="it holds", ok=True)
     return SignatureVerified(scheme)
 
 

@@ -1,7 +1,5 @@
 """A server's side of pre-shared keys: which of the offered ones is taken, and whether the client holds it."""
 
-from dataclasses import dataclass
-
 from pellucid.crypto.kdf import constant_time_equal
 from pellucid.crypto.suites import SUITES, Suite
 from pellucid.errors import PeerMisbehaved, Reason
@@ -13,6 +11,7 @@ from pellucid.handshake.proofs import Origin
 from pellucid.handshake.resume import why_not_resume
 from pellucid.identity import VerifiedIdentity
 from pellucid.keys import KeySchedule, finished_verify_data
+from pellucid.plain import plain
 from pellucid.sessions import TicketState
 
 #: How many identities of one ClientHello are looked up. A client has a ticket or two and a PSK or two;
@@ -20,7 +19,7 @@ from pellucid.sessions import TicketState
 MAX_IDENTITIES = 8
 
 
-@dataclass(slots=True)
+@plain
 class SelectedPsk:
     """The PSK that the server takes: which of the client's it is, and who the client was then."""
 
@@ -80,9 +79,9 @@ def _look_up(
         return SelectedPsk(index, identity, hs.key_schedule(suite, external.key), resumes=False)
     if hs.config.ticket_keys is None:
         return "unknown"
-    state: TicketState | None = yield OpenTicket(identity)
-    if state is None:
-        return "unknown or expired"
+    state: TicketState | str = yield OpenTicket(identity)
+    if isinstance(state, str):
+        return state
     hash_of_ticket = SUITES[state.suite].hash_name
     suite = _suite_with(hs, request, hash_of_ticket)
     if suite is None or hash_name not in (None, hash_of_ticket):

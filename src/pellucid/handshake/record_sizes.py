@@ -19,7 +19,9 @@ LEAST_RECORD = 64
 def ask_for_record_sizes(hs: ClientHandshake, extensions: Extensions) -> None:
     """What the configuration wants, into the ClientHello."""
     if hs.config.record_size_limit is not None:
-        extensions.add(ext.RecordSizeLimit(hs.config.record_size_limit))
+        # RFC 8449 4: no more than the version allows.
+        most = FULL_RECORD + (ProtocolVersion.TLSv1_3 in hs.config.parameters.protocols)
+        extensions.add(ext.RecordSizeLimit(min(hs.config.record_size_limit, most)))
     if hs.config.max_fragment_length is not None:
         # RFC 6066 4: the codes 1 to 4 stand for 2^9 to 2^12.
         code = hs.config.max_fragment_length.bit_length() - 9
@@ -38,18 +40,33 @@ def check_record_sizes(asked: Extensions) -> None:
         )
 
 
-def answer_record_sizes(hs: ServerHandshake, asked: Extensions, answer: Extensions) -> Flow[None]:
-    """A server's answer to what the client asks for; it holds from the next protected record on."""
+def answer_record_sizes(
+    hs: ServerHandshake, asked: Extensions, answer: Extensions, of_session: int | None = None
+) -> Flow[int]:
+    """A server's answer to what the client asks for; it holds from the next record on.
+
+    ``of_session``: the max_fragment_length of the session of TLS 1.2 that is resumed, 0 for none. Gives the
+    one that holds now.
+    """
     limit, fragment = asked.find(ext.RecordSizeLimit), asked.find(ext.MaxFragmentLength)
     if limit is not None:
-        answer.add(ext.RecordSizeLimit(hs.config.record_size_limit or FULL_RECORD + _type_bytes(hs)))
-    elif fragment is not None:
-        answer.add(ext.MaxFragmentLength(fragment.max_fragment_length))
-    yield from _limit(hs, answer, asked)
+        ours = min(hs.config.record_size_limit or FULL_RECORD + 1, FULL_RECORD + _type_bytes(hs))
+        answer.add(ext.RecordSizeLimit(ours))
+        yield from _limit(hs, limit.record_size_limit, ours)
+        return 0
+    if of_session is not None:
+        # RFC 6066 1.1: of what is asked on this occasion nothing is answered, and what was agreed on stays.
+        return (yield from _fragments(of_session))
+    if fragment is None:
+        return 0
+    answer.add(ext.MaxFragmentLength(fragment.max_fragment_length))
+    return (yield from _fragments(_octets(fragment)))
 
 
-def take_record_sizes(hs: ClientHandshake, asked: Extensions, answer: Extensions) -> Flow[None]:
-    """What the server says to what we asked for."""
+def take_record_sizes(
+    hs: ClientHandshake, asked: Extensions, answer: Extensions, of_session: int | None = None
+) -> Flow[int]:
+    """What the server says to what we asked for; the rest is as above."""
     limit, fragment = answer.find(ext.RecordSizeLimit), answer.find(ext.MaxFragmentLength)
     if limit is not None and fragment is not None:
         raise PeerMisbehaved(
@@ -60,25 +77,34 @@ def take_record_sizes(hs: ClientHandshake, asked: Extensions, answer: Extensions
         raise PeerMisbehaved(
             Reason.ILLEGAL_PARAMETER, f"the server answers max_fragment_length {fragment.max_fragment_length}"
         )
-    if limit is not None:
+    ours = asked.find(ext.RecordSizeLimit)
+    if limit is not None and ours is not None:
         _check_limit(limit)
-    yield from _limit(hs, asked, answer)
+        yield from _limit(hs, limit.record_size_limit, ours.record_size_limit)
+        return 0
+    # OpenSSL repeats it when it resumes, though RFC 6066 1.1 would have it say nothing.
+    return (yield from _fragments(_octets(fragment) if fragment is not None else of_session or 0))
 
 
-def _limit(hs: AnyHandshake, ours: Extensions, theirs: Extensions) -> Flow[None]:
-    our_limit, their_limit = ours.find(ext.RecordSizeLimit), theirs.find(ext.RecordSizeLimit)
-    our_fragment, their_fragment = ours.find(ext.MaxFragmentLength), theirs.find(ext.MaxFragmentLength)
-    if our_limit is not None and their_limit is not None:
-        yield LimitRecords(
-            min(their_limit.record_size_limit - _type_bytes(hs), FULL_RECORD),
-            min(our_limit.record_size_limit - _type_bytes(hs), FULL_RECORD),
-            plaintext=False,
-        )
-    elif our_fragment is not None and their_fragment is not None:
-        code = our_fragment.max_fragment_length
-        assert isinstance(code, MaxFragmentLengthCode)
+def _limit(hs: AnyHandshake, theirs: int, ours: int) -> Flow[None]:
+    yield LimitRecords(
+        min(theirs - _type_bytes(hs), FULL_RECORD),
+        min(ours - _type_bytes(hs), FULL_RECORD),
+        plaintext=False,
+    )
+
+
+def _fragments(length: int) -> Flow[int]:
+    if length:
         # RFC 6066 4: it holds at once, for "messages (including handshake messages)".
-        yield LimitRecords(code.octets, code.octets, plaintext=True)
+        yield LimitRecords(length, length, plaintext=True)
+    return length
+
+
+def _octets(fragment: ext.MaxFragmentLength) -> int:
+    code = fragment.max_fragment_length
+    assert isinstance(code, MaxFragmentLengthCode)
+    return code.octets
 
 
 def _check_limit(limit: ext.RecordSizeLimit) -> None:

@@ -1,6 +1,5 @@
 """Sessions of TLS 1.2 on the server: by an ID in our cache (RFC 5246 7.3), or by a ticket (RFC 5077)."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from pellucid.codes import ExtensionType, ProtocolVersion
@@ -13,11 +12,12 @@ from pellucid.handshake.resume import why_not_resume
 from pellucid.handshake.security12 import SecurityParameters
 from pellucid.identity import VerifiedIdentity
 from pellucid.messages import tls12
+from pellucid.plain import plain
 from pellucid.result import Negotiated
 from pellucid.sessions import MAX_CHAIN_BYTES, TicketState
 
 
-@dataclass(slots=True)
+@plain
 class Resumed12:
     """The session that the server resumes, how it was found, and who the client was."""
 
@@ -28,24 +28,36 @@ class Resumed12:
 
 def find_session12(hs: ServerHandshake, request: Request12) -> Flow[Resumed12 | None]:
     """The session that the client offers, if we know it and may resume it; the trace says why not."""
-    found: tuple[Literal["ticket", "session ID"], TicketState | None] | None = None
-    if request.ticket and hs.config.ticket_keys is not None:
+    session_id = request.hello.legacy_session_id
+    by: Literal["ticket", "session ID"] = "ticket" if request.ticket else "session ID"
+    found: TicketState | str = "we keep no sessions"
+    if request.ticket:
         # RFC 5077 3.4: with a ticket, the session ID is not looked up.
-        found = "ticket", (yield OpenTicket(request.ticket))
-    elif request.hello.legacy_session_id and not request.ticket and hs.config.cache is not None:
-        # A client that offers TLS 1.3 as well may send an ID that means nothing.
-        found = "session ID", (yield FindCached(request.hello.legacy_session_id))
-    if found is None:
+        if hs.config.ticket_keys is not None:
+            found = yield OpenTicket(request.ticket)
+    elif not session_id:
         return None
-    by, state = found
-    refusal, client = "unknown or expired", None
-    if state is not None:
-        refusal, client = yield from _why_not_resume(hs, request, state)
-    resumed = Resumed12(state, by, client) if state is not None and not refusal else None
+    elif hs.config.cache is not None:
+        # A client that offers TLS 1.3 as well may send an ID that means nothing.
+        found = yield FindCached(session_id)
+    resumed: Resumed12 | None = None
+    refusal = found if isinstance(found, str) else ""
+    if not isinstance(found, str):
+        refusal, client = yield from _why_not_resume(hs, request, found)
+        resumed = None if refusal else Resumed12(found, by, client)
     if hs.trace:
         rule = refusal or f"the client's {by} is one of ours"
         hs.trace.choice(what="session", ours=[], theirs=[by], chosen=by if resumed else "", rule=rule)
+    if refusal == CLIENT_LACKS_EMS:
+        # RFC 7627 5.3: in this case "the server MUST abort the abbreviated handshake."
+        raise PeerMisbehaved(
+            Reason.EXTENDED_MASTER_SECRET_CHANGED, "the session has an extended master secret, the client not"
+        )
     return resumed
+
+
+#: The one refusal that ends the handshake.
+CLIENT_LACKS_EMS = "the session has an extended master secret, and the client has none any more"
 
 
 def _why_not_resume(
@@ -57,13 +69,11 @@ def _why_not_resume(
         return "the session's suite is not accepted any more", None
     offers = ExtensionType.extended_master_secret in request.hello.extensions
     if state.extended_master_secret and not offers:
-        # RFC 7627 5.3: in this case "the server MUST abort the abbreviated handshake."
-        raise PeerMisbehaved(
-            Reason.EXTENDED_MASTER_SECRET_CHANGED, "the session has an extended master secret, the client not"
-        )
-    if state.extended_master_secret != request.extended:
-        # RFC 7627 5.3: "the server MUST NOT perform the abbreviated handshake."
-        return "extended_master_secret differs from the session's", None
+        return CLIENT_LACKS_EMS, None
+    if not (state.extended_master_secret and request.extended):
+        # RFC 7627 5.3: where only the session lacks it "the server MUST NOT perform the abbreviated
+        # handshake"; where neither has it, to resume would be "legacy insecure resumption".
+        return "without an extended master secret on both occasions nothing is resumed", None
     return (yield from why_not_resume(hs, state, request.server_name))
 
 
@@ -80,6 +90,7 @@ def session_state(
         suite=security.suite.code,
         secret=security.master_secret,
         extended_master_secret=security.extended,
+        max_fragment_length=security.max_fragment_length,
         created_at=hs.now(),
         lifetime_seconds=lifetime_seconds,
         server_name=negotiated.server_name,

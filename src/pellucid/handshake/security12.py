@@ -7,10 +7,10 @@ master secret  ------------------------>  verify_data of both Finished
 key block:  MAC keys | write keys | IVs   ->  from ChangeCipherSpec on, records
 """
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
+from pellucid.crypto.kdf import Prf
 from pellucid.crypto.suites12 import Suite12
 from pellucid.errors import PeerIncompatible, Reason
 from pellucid.handshake.effects import Flow, InstallCipher, SendChangeCipherSpec
@@ -26,15 +26,17 @@ from pellucid.keys import (
     master_secret,
 )
 from pellucid.messages import ChangeCipherSpec, Finished
+from pellucid.plain import plain
 
 Side = Literal["client", "server"]
 
 
-@dataclass(slots=True)
+@plain
 class SecurityParameters:
     """RFC 5246 6.1: what the record layer and the secrets of one connection are made with.
 
     ``extended``: the master secret is bound to the handshake (RFC 7627). ``encrypt_then_mac``: RFC 7366.
+    ``max_fragment_length``: in bytes, 0 where none was agreed on (RFC 6066 4).
     """
 
     suite: Suite12
@@ -42,8 +44,11 @@ class SecurityParameters:
     server_random: bytes
     extended: bool
     encrypt_then_mac: bool
-    master_secret: bytes = field(default=b"", repr=False)
-    keys: KeyBlock | None = field(default=None, repr=False)
+    max_fragment_length: int = 0
+    master_secret: bytes = b""
+    #: Keyed once, for the key block and both Finished.
+    prf: Prf | None = None
+    keys: KeyBlock | None = None
 
     def write_keys(self, side: Side) -> CipherKeys:
         """What ``side`` protects its records with."""
@@ -71,8 +76,14 @@ def take_master_secret(hs: AnyHandshake, security: SecurityParameters, secret: b
     security.master_secret = secret
     # The label of RFC 9850's predecessors, which Wireshark knows; nothing else tells a connection of TLS 1.2.
     hs.log_key("CLIENT_RANDOM", secret)
+    security.prf = Prf(security.suite.hash_name, secret)
     security.keys = key_block(
-        security.suite, secret, security.client_random, security.server_random, trace=hs.trace
+        security.suite,
+        secret,
+        security.client_random,
+        security.server_random,
+        trace=hs.trace,
+        keyed=security.prf,
     )
     if security.extended:
         hs.exporter = partial(
@@ -89,10 +100,7 @@ def send_finished(hs: AnyHandshake, security: SecurityParameters) -> Flow[None]:
     yield SendChangeCipherSpec(disguise=False)
     keys = security.write_keys(hs.side)
     yield InstallCipher("write", security.suite, keys, security.encrypt_then_mac)
-    verify_data = finished_verify_data12(
-        security.suite.hash_name, security.master_secret, hs.side, hs.transcript.digest(), trace=hs.trace
-    )
-    yield hs.send(Finished(verify_data))
+    yield hs.send(Finished(_verify_data(hs, security, hs.side, hs.transcript.digest())))
 
 
 def receive_finished(hs: AnyHandshake, security: SecurityParameters) -> Flow[FinishedVerified]:
@@ -102,10 +110,18 @@ def receive_finished(hs: AnyHandshake, security: SecurityParameters) -> Flow[Fin
     yield InstallCipher("read", security.suite, security.write_keys(peer), security.encrypt_then_mac)
     transcript_hash = hs.transcript.digest()
     finished = yield from receive(hs, "WAIT_FINISHED", Finished)
-    expected = finished_verify_data12(
-        security.suite.hash_name, security.master_secret, peer, transcript_hash, trace=hs.trace
+    return compare_finished(hs, finished, _verify_data(hs, security, peer, transcript_hash))
+
+
+def _verify_data(hs: AnyHandshake, security: SecurityParameters, side: Side, transcript_hash: bytes) -> bytes:
+    return finished_verify_data12(
+        security.suite.hash_name,
+        security.master_secret,
+        side,
+        transcript_hash,
+        trace=hs.trace,
+        keyed=security.prf,
     )
-    return compare_finished(hs, finished, expected)
 
 
 def check_extended_master_secret(hs: AnyHandshake, *, agreed: bool) -> None:

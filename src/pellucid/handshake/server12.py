@@ -27,8 +27,6 @@ ClientHello            -------->
 Finished               -------->
 """
 
-from dataclasses import dataclass
-
 from pellucid.codes import ECPointFormat, ExtensionType, ProtocolVersion
 from pellucid.config import fingerprint
 from pellucid.crypto.suites12 import SUITES12, Suite12
@@ -63,13 +61,14 @@ from pellucid.handshake.security12 import (
 )
 from pellucid.messages import DOWNGRADE_TLS12, ClientHello, Extensions, ServerHello, tls12
 from pellucid.messages import extensions as ext
+from pellucid.plain import plain
 from pellucid.result import Negotiated
 
-#: RFC 5246 7.4.1.3: `opaque SessionID<0..32>`; random, so that nobody guesses another's.
+#: RFC 5246 7.4.1.2: `opaque SessionID<0..32>`; random, so that nobody guesses another's.
 SESSION_ID_LENGTH = 32
 
 
-@dataclass(slots=True)
+@plain
 class Answer12:
     """What the ServerHello has said."""
 
@@ -185,7 +184,10 @@ def _send_server_hello(
         security, _session_id(hs, request, resumed, sends_ticket), _alpn(hs, request), sends_ticket
     )
     extensions = _extensions(request, answer, choice)
-    yield from answer_record_sizes(hs, request.hello.extensions, extensions)
+    resumed_length = resumed.state.max_fragment_length if resumed is not None else None
+    security.max_fragment_length = yield from answer_record_sizes(
+        hs, request.hello.extensions, extensions, resumed_length
+    )
     message = ServerHello(
         legacy_version=ProtocolVersion.TLSv1_2,
         random=server_random,
@@ -209,8 +211,9 @@ def _random(hs: ServerHandshake) -> bytes:
 
 
 def _sends_ticket(hs: ServerHandshake, request: Request12, resumed: Resumed12 | None) -> bool:
-    keys = hs.config.ticket_keys
-    if request.ticket is None or keys is None or not hs.config.tickets_per_handshake:
+    # RFC 7627 5.3: a session without extended master secret would never be resumed.
+    useless = not request.extended or not hs.config.tickets_per_handshake
+    if request.ticket is None or hs.config.ticket_keys is None or useless:
         return False
     if resumed is None:
         return True
@@ -225,7 +228,7 @@ def _session_id(
     if resumed is not None:
         # RFC 5246 7.4.1.3: the echo says that the session is resumed; RFC 5077 3.4: with a ticket, too.
         return request.hello.legacy_session_id
-    if sends_ticket or hs.config.cache is None:
+    if sends_ticket or hs.config.cache is None or not request.extended:
         # RFC 5077 3.4: who is given a ticket "SHOULD" get an empty session ID.
         return b""
     return hs.entropy(SESSION_ID_LENGTH)
@@ -250,7 +253,9 @@ def _extensions(request: Request12, answer: Answer12, choice: Choice12 | None) -
         extensions.add(ext.ExtendedMainSecret())
     if answer.security.encrypt_then_mac:
         extensions.add(ext.EncryptThenMac())
-    if answer.security.suite.key_exchange == "ECDHE" and request.has(ExtensionType.ec_point_formats):
+    on_curve = choice is not None and choice.suite.key_exchange == "ECDHE"
+    # RFC 8422 4: "In the case of session resumption, the server simply ignores" it.
+    if on_curve and request.has(ExtensionType.ec_point_formats):
         extensions.add(ext.ECPointFormatList([ECPointFormat.uncompressed]))
     if answer.sends_ticket:
         extensions.add(ext.SessionTicketAcknowledged())

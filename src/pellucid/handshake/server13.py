@@ -15,7 +15,6 @@ ClientHello            -------->
 [Application Data]     <------->      [Application Data]
 """
 
-from dataclasses import dataclass
 from functools import partial
 
 from pellucid.codes import NamedGroup, ProtocolVersion, SignatureScheme
@@ -48,13 +47,14 @@ from pellucid.messages import (
     ServerHello,
 )
 from pellucid.messages import extensions as ext
+from pellucid.plain import plain
 from pellucid.result import Negotiated
 
 #: Long enough that no two handshakes share one by chance; it only has to come back unchanged.
 COOKIE_LENGTH = 32
 
 
-@dataclass(slots=True)
+@plain
 class Answer:
     """What the server has decided on."""
 

@@ -1,7 +1,5 @@
 """What a client of TLS 1.2 reads from the ServerHello, checked: RFC 5246 7.4.1.3, and what mends it."""
 
-from dataclasses import dataclass
-
 from pellucid.codes import ECPointFormat, ExtensionType
 from pellucid.crypto.suites12 import SUITES12
 from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
@@ -11,10 +9,11 @@ from pellucid.handshake.offer import Offer
 from pellucid.handshake.security12 import SecurityParameters, check_extended_master_secret
 from pellucid.messages import ServerHello
 from pellucid.messages import extensions as ext
+from pellucid.plain import plain
 from pellucid.sessions import Session
 
 
-@dataclass(slots=True)
+@plain
 class Agreed:
     """What the two hellos of TLS 1.2 come to. ``session``: the one that the server resumes, if any."""
 

@@ -54,8 +54,8 @@ class Transcript:
     def messages(self) -> bytes:
         """All messages so far, as they are: what a CertificateVerify of TLS 1.2 signs.
 
-        RFC 5246 7.4.8: "all of the handshake messages sent or received, starting at client hello and up to,
-        but not including, this message". Its hash is the signature's own, which need not be the suite's, so
+        RFC 5246 7.4.8: "all handshake messages sent or received, starting at client hello and up to, but not
+        including, this message". Its hash is the signature's own, which need not be the suite's, so
         that `digest` does not serve. Raises Misuse(INTERNAL_ERROR) when they were forgotten.
         """
         if not self._keep:

@@ -71,6 +71,10 @@ class SessionCache:
             self._states.move_to_end(session_id)
             return state
 
+    def has(self, session_id: bytes) -> bool:
+        """Whether there is a session of this ID, expired or not."""
+        return session_id in self._states
+
     def discard(self, session_id: bytes) -> None:
         """Forgets a session, if it is here: one whose connection failed starts no other (RFC 5246 7.2)."""
         with self._lock:

@@ -43,6 +43,7 @@ class Session:
     session_id         TLS 1.2: the name of the session in the server's cache; empty: it is in none
     extended_master_secret  TLS 1.2: whether ``secret`` depends on the whole handshake (RFC 7627), without
                        which a session is not resumed where the extension is in use; always so in TLS 1.3
+    max_fragment_length  TLS 1.2: what was agreed on for as long as the session lasts, in bytes; 0: nothing
     ticket_age_add     TLS 1.3: added to the age that is sent, so that nobody on the path can tell tickets
                        by it
     lifetime_seconds   from the server, and cut to 7 days when it is compared; where TLS 1.2 names none,
@@ -69,6 +70,7 @@ class Session:
     ticket: bytes = field(default=b"", repr=False)
     session_id: bytes = field(default=b"", repr=False)
     extended_master_secret: bool = True
+    max_fragment_length: int = 0
     ticket_age_add: int = field(default=0, repr=False)
     alpn: str | None = None
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)

@@ -30,10 +30,10 @@ MAX_TICKET_BYTES = 65_535
 _MAX_SEALS = 2**32
 
 #: The first byte of the encoded state. Whoever changes the layout changes it, and older tickets open to None.
-_VERSION = 2
-# version, protocol, suite, extended_master_secret, age_add, created_at and authenticated_at in microseconds,
-# lifetime_seconds
-_HEAD = struct.Struct(">BHH?IQQI")
+_VERSION = 3
+# version, protocol, suite, extended_master_secret, max_fragment_length, age_add, created_at and
+# authenticated_at in microseconds, lifetime_seconds
+_HEAD = struct.Struct(">BHH?HIQQI")
 _LENGTH_1, _LENGTH_2, _LENGTH_3 = 1, 2, 3
 
 # A clock that is corrected may step back a little: a ticket from so near a future is not refused for it.
@@ -50,6 +50,7 @@ class TicketState:
                       same suite
     secret            the resumption PSK of TLS 1.3, the master secret of TLS 1.2; in no repr
     extended_master_secret  TLS 1.2: whether the master secret is one of RFC 7627; always so in TLS 1.3
+    max_fragment_length  TLS 1.2: what was agreed on for as long as the session lasts, in bytes; 0: nothing
     age_add           TLS 1.3: the ticket_age_add that was sent with the ticket
     created_at        POSIX seconds
     lifetime_seconds  as sent in ticket_lifetime (TLS 1.2: ticket_lifetime_hint), at most 7 days; after it the
@@ -68,6 +69,7 @@ class TicketState:
     lifetime_seconds: int
     protocol: ProtocolVersion = ProtocolVersion.TLSv1_3
     extended_master_secret: bool = True
+    max_fragment_length: int = 0
     age_add: int = field(default=0, repr=False)
     server_name: str | None = None
     alpn: str | None = None
@@ -165,6 +167,11 @@ class TicketKeys:
 
         It never says which of these, and raises for no input.
         """
+        state = self.peek(ticket, now, protocol)
+        return state if state is not None and state.valid_at(now) else None
+
+    def peek(self, ticket: bytes, now: float, protocol: ProtocolVersion) -> TicketState | None:
+        """The same, but an expired one as well while there is its key: for who asks ``valid_at`` next."""
         name, nonce = ticket[:_NAME_BYTES], ticket[_NAME_BYTES : _NAME_BYTES + _NONCE_BYTES]
         with self._lock:
             self._forget(now)
@@ -176,9 +183,7 @@ class TicketKeys:
         except InvalidTag:
             return None
         state = decode_state(plaintext)
-        if state is None or state.protocol is not protocol or not state.valid_at(now):
-            return None
-        return state
+        return state if state is not None and state.protocol is protocol else None
 
     def __repr__(self) -> str:
         return f"TicketKeys({len(self._keys)} keys, a new one every {self._rotate_seconds} s)"
@@ -208,6 +213,7 @@ def encode_state(state: TicketState) -> bytes:
         state.protocol,
         state.suite,
         state.extended_master_secret,
+        state.max_fragment_length,
         state.age_add,
         int(state.created_at * 1_000_000),
         int((state.authenticated_at or state.created_at) * 1_000_000),
@@ -232,7 +238,7 @@ def decode_state(data: bytes) -> TicketState | None:
     if not data or data[0] != _VERSION:
         return None
     _, version, suite, *rest = _HEAD.unpack_from(data)
-    extended, age_add, created_at, authenticated_at, lifetime_seconds = rest
+    extended, fragment, age_add, created_at, authenticated_at, lifetime_seconds = rest
     protocol, code = known(ProtocolVersion, version), known(CipherSuite, suite)
     if not isinstance(protocol, ProtocolVersion) or not isinstance(code, CipherSuite):
         return None
@@ -248,6 +254,7 @@ def decode_state(data: bytes) -> TicketState | None:
         protocol=protocol,
         suite=code,
         extended_master_secret=extended,
+        max_fragment_length=fragment,
         secret=secret,
         age_add=age_add,
         created_at=created_at / 1_000_000,
