@@ -198,10 +198,12 @@ def openssl_s_server(
         yield peer
 
 
-def openssl_s_client(port: int, *arguments: str | Path) -> PeerProcess:
+def openssl_s_client(
+    port: int, *arguments: str | Path, environment: Mapping[str, str] | None = None
+) -> PeerProcess:
     """`openssl s_client` connecting to a loopback port; it goes on until its input ends."""
     command = [program("openssl") or "openssl", "s_client", "-connect", f"127.0.0.1:{port}", *arguments]
-    return PeerProcess(command)
+    return PeerProcess(command, environment=environment)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ def pellucid_serve(folder: Path, *arguments: str) -> Iterator[PeerProcess]:
         yield server
 
 
-def visit(folder: Path, port: int, *, trusting: bool = True) -> tuple[int, str]:
+def visit(folder: Path, port: int, *switches: str, trusting: bool = True) -> tuple[int, str]:
     """Open the server's page in a fresh profile, which trusts folder/root.pem; exit code and what it printed.
 
     Chromium has roots of its own, and takes others from the NSS database in its user's home.
@@ -36,11 +36,12 @@ def visit(folder: Path, port: int, *, trusting: bool = True) -> tuple[int, str]:
     _certutil("-d", f"sql:{database}", "-N", "--empty-password")
     if trusting:
         _certutil("-d", f"sql:{database}", "-A", "-t", "C,,", "-n", "root", "-i", folder / "root.pem")
-    switches = [
+    switches = (
+        *switches,
         *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync"),
         *("disable-background-networking", "disable-component-update", "disable-breakpad"),
         *("disable-dev-shm-usage", "no-proxy-server", "dump-dom", f"user-data-dir={folder / 'profile'}"),
-    ]
+    )
     command = [program(CHROMIUM) or "chromium", *(f"--{switch}" for switch in switches)]
     home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder / "data")}
     return run_peer([*command, f"https://localhost:{port}/"], environment=home, timeout_seconds=SECONDS)
@@ -68,6 +69,22 @@ def test_the_page_loads_after_a_hello_retry_request(tmp_path: Path) -> None:
         assert_printed("<h1>You are connected, and this is how</h1>", dom)
         server.wait_for("HelloRetryRequest", SECONDS)
         server.wait_for(r"key exchange +secp384r1$", SECONDS)
+
+
+@pytest.mark.parametrize(
+    "suite, kind",
+    [
+        ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ecdsa"),
+        ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "rsa"),
+        ("TLS_RSA_WITH_AES_128_GCM_SHA256", "rsa"),
+    ],
+)
+def test_the_page_loads_in_tls_1_2(tmp_path: Path, suite: str, kind: str) -> None:
+    policy = ["--policy", "compatible"] if suite.startswith("TLS_RSA") else []
+    with pellucid_serve(tmp_path, *policy, "--certificate", kind, "--suite", suite) as server:
+        _, dom = visit(tmp_path, server.port, "ssl-version-max=tls1.2")
+        assert_printed("<h1>You are connected, and this is how</h1>", dom)
+        server.wait_for(f"connected: TLSv1.2 {suite}", SECONDS)
 
 
 def test_without_the_root_there_is_no_page(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,31 +21,38 @@ from ours import (
     serving,
     shout,
 )
+from ours12 import DATA, longest_record, there_and_back
 from pellucid.codes import AlertDescription
-from pellucid.config import ClientConfig, ServerConfig
 from pellucid.errors import AlertReceived, CertificateRejected, PeerIncompatible, PeerMisbehaved, Reason
 from pellucid.io.blocking import TLSSocket
 from pellucid.result import Negotiated
 from pellucid.sessions import ExternalPsk, SessionStore
 from pellucid.trace import Trace
-from support import PeerProcess, gnutls_serv, program
-
-theirs_is_the_client = pytest.mark.peer("gnutls-cli", "gnutls-cli")
-theirs_is_the_server = pytest.mark.peer("gnutls-serv", "gnutls-serv")
+from support import gnutls_serv
+from with_gnutls import (
+    NO_CLIENT_CERTIFICATE,
+    TLS13,
+    converse,
+    echoed,
+    echoing,
+    gnutls_cli,
+    refusal,
+    shouted,
+    theirs_is_the_client,
+    theirs_is_the_server,
+)
 
 PSK = ExternalPsk(b"sensor", bytes(range(32)))
 
-#: GnuTLS's names of suites, groups and signatures are switched off and on in a priority string.
-NORMAL = "NORMAL:-VERS-ALL:+VERS-TLS1.3"
-ONLY_PSK = f"{NORMAL}:-KX-ALL:+ECDHE-PSK:+DHE-PSK"
+ONLY_PSK = f"{TLS13}:-KX-ALL:+ECDHE-PSK:+DHE-PSK"
 
 
 def group_priority(*groups: str) -> str:
-    return ":".join([NORMAL, "-GROUP-ALL", *(f"+GROUP-{group}" for group in groups)])
+    return ":".join([TLS13, "-GROUP-ALL", *(f"+GROUP-{group}" for group in groups)])
 
 
 def suite_priority(suite: str) -> str:
-    return f"{NORMAL}:-CIPHER-ALL:+{suite}"
+    return f"{TLS13}:-CIPHER-ALL:+{suite}"
 
 
 KINDS = [
@@ -78,33 +83,6 @@ GROUPS = [
 
 
 # -- their client, our server
-
-
-def gnutls_cli(pki: Pki, port: int, *arguments: str | Path, **options: Any) -> PeerProcess:
-    """It checks our certificate for "localhost", and goes on until its input ends."""
-    names = ["--sni-hostname", "localhost", "--verify-hostname", "localhost"]
-    command = [program("gnutls-cli") or "gnutls-cli", "--port", str(port), "--x509cafile", pki.root, *names]
-    return PeerProcess([*command, *arguments, "127.0.0.1"], **options)
-
-
-def converse(peer: PeerProcess) -> str:
-    """One line there and one back, then a proper end; what the peer has printed."""
-    peer.send(b"hello\n")
-    peer.wait_for("^HELLO$")
-    peer.end_input()
-    code = peer.wait()
-    assert code == 0, f"exit code {code}; it printed:\n{peer.output}"
-    return peer.output
-
-
-def shouted(pki: Pki, config: ServerConfig, *arguments: str | Path, **options: Any) -> tuple[str, Negotiated]:
-    """A whole conversation: what the peer printed, and what our server agreed on."""
-    with serving(config, shout) as server:
-        with gnutls_cli(pki, server.port, *arguments, **options) as peer:
-            output = converse(peer)
-        negotiated = server.result()
-    assert isinstance(negotiated, Negotiated)
-    return output, negotiated
 
 
 @theirs_is_the_client
@@ -291,6 +269,20 @@ def test_it_reads_our_padded_records(pki: Pki) -> None:
 
 
 @theirs_is_the_client
+def test_our_server_keeps_to_the_records_that_it_asks_for(pki: Pki) -> None:
+    trace = Trace()
+    arguments = ["--priority", TLS13, "--recordsize", "512"]
+    config = pki.server(trace=trace)
+    with (
+        serving(config, lambda tls: tls.sendall(DATA)) as server,
+        gnutls_cli(pki, server.port, *arguments) as peer,
+    ):
+        peer.wait_for("Peer has closed the GnuTLS connection")
+        assert_printed(DATA.decode(), peer.output)
+    assert longest_record(trace, "sent") <= 512 + 17
+
+
+@theirs_is_the_client
 def test_it_and_our_server_log_the_same_secrets(pki: Pki, tmp_path: Path) -> None:
     lines = KeyLines()
     environment = {"SSLKEYLOGFILE": str(tmp_path / "keys")}
@@ -313,34 +305,6 @@ def test_it_and_our_server_export_the_same_keying_material(pki: Pki) -> None:
 
 
 # -- our client, their server
-
-
-@contextlib.contextmanager
-def echoing(
-    pki: Pki, *arguments: str | Path, kind: str = "ecdsa", priority: str = NORMAL, **options: Any
-) -> Iterator[PeerProcess]:
-    """A gnutls-serv that sends back what comes; it asks for a certificate unless told otherwise."""
-    chain, key = pki.files(kind)
-    certificate = ["--x509certfile", chain, "--x509keyfile", key]
-    with gnutls_serv("--echo", "--priority", priority, *certificate, *arguments, **options) as peer:
-        yield peer
-
-
-NO_CLIENT_CERTIFICATE = "--disable-client-cert"
-
-
-def echoed(port: int, config: ClientConfig, name: str = "localhost") -> Negotiated:
-    with connected(port, config, name) as tls:
-        tls.sendall(b"hello\n")
-        assert receive_until(tls, b"\n") == b"hello\n"
-        return tls.negotiated
-
-
-def refusal(port: int, config: ClientConfig) -> int:
-    """The alert that the server refuses a handshake with."""
-    with pytest.raises(AlertReceived) as caught:
-        connected(port, config)
-    return caught.value.description
 
 
 @theirs_is_the_server
@@ -501,6 +465,27 @@ def test_bulk_goes_there_and_back(pki: Pki) -> None:
             while len(got) < at + 8192:
                 got += tls.recv(65536)
     assert got == bulk
+
+
+@theirs_is_the_server
+@pytest.mark.parametrize("size", [512, 4097])
+def test_it_keeps_to_the_records_that_our_client_asks_for(pki: Pki, size: int) -> None:
+    trace = Trace()
+    config = pki.client(record_size_limit=size, trace=trace)
+    with echoing(pki, NO_CLIENT_CERTIFICATE) as peer, connected(peer.port, config) as tls:
+        there_and_back(tls)
+    # RFC 8449 4: the content's type counts; the tag does not.
+    assert longest_record(trace, "received") == size + 16
+
+
+@theirs_is_the_server
+def test_our_client_keeps_to_the_records_that_it_asks_for(pki: Pki) -> None:
+    trace = Trace()
+    config = pki.client(record_size_limit=16385, trace=trace)
+    arguments = [NO_CLIENT_CERTIFICATE, "--recordsize", "512"]
+    with echoing(pki, *arguments) as peer, connected(peer.port, config) as tls:
+        there_and_back(tls)
+    assert longest_record(trace, "sent") <= 512 + 17
 
 
 @theirs_is_the_server

@@ -24,6 +24,7 @@ from ours import (
     serving,
     shout,
 )
+from ours12 import DATA, longest_record, take_and_give
 from pellucid.codes import AlertDescription
 from pellucid.config import ServerConfig
 from pellucid.errors import (
@@ -32,57 +33,17 @@ from pellucid.errors import (
     PeerIncompatible,
     PeerMisbehaved,
     Reason,
-    TLSError,
 )
 from pellucid.io.blocking import TLSSocket
 from pellucid.result import Negotiated
 from pellucid.sessions import ExternalPsk
 from pellucid.trace import RecordEvent, Trace
-from support import PeerProcess, openssl_s_client, openssl_s_server
+from support import openssl_s_client, openssl_s_server
+from with_openssl import client_certificate, converse, refused, s_client, shouted
 
 pytestmark = pytest.mark.peer("openssl s_client", "openssl")
 
 PSK = ExternalPsk(b"a sensor", bytes(range(32)))
-
-
-def s_client(pki: Pki, port: int, *arguments: str | Path, name: str | None = "localhost") -> PeerProcess:
-    """It checks our certificate strictly; `name` is what it sends and verifies, None sends none."""
-    named = ["-noservername"] if name is None else ["-servername", name, "-verify_hostname", name]
-    trusting = ["-CAfile", pki.root, "-verify_return_error", "-x509_strict"]
-    return openssl_s_client(port, *named, *trusting, *arguments)
-
-
-def converse(peer: PeerProcess) -> str:
-    """One line there and one back, then a proper end; what the peer has printed."""
-    peer.send(b"hello\n")
-    peer.wait_for("HELLO")
-    peer.end_input()
-    code = peer.wait()
-    assert code == 0, f"exit code {code}; it printed:\n{peer.output}"
-    return peer.output
-
-
-def shouted(pki: Pki, config: ServerConfig, *arguments: str | Path) -> tuple[str, Negotiated]:
-    """A whole conversation: what the peer printed, and what our server agreed on."""
-    with serving(config, shout) as server:
-        with s_client(pki, server.port, *arguments) as peer:
-            output = converse(peer)
-        negotiated = server.result()
-    assert isinstance(negotiated, Negotiated)
-    return output, negotiated
-
-
-def refused(
-    pki: Pki, config: Any, *arguments: str | Path, name: str | None = "localhost"
-) -> tuple[str, TLSError]:
-    """A handshake that fails: what the peer printed, and what our server raised."""
-    with serving(config, shout) as server, s_client(pki, server.port, *arguments, name=name) as peer:
-        # Not before: a client that is about to be refused for its certificate thinks that all is well.
-        error = server.exception()
-        peer.wait()
-        output = peer.output
-    assert isinstance(error, TLSError), f"our server raised {error!r}; the peer printed:\n{output}"
-    return output, error
 
 
 # -- what can be agreed on
@@ -201,7 +162,6 @@ def test_alpn(pki: Pki) -> None:
     [
         ["-status"],
         ["-enable_pha"],
-        ["-maxfraglen", "1024"],
         ["-use_srtp", "SRTP_AES128_CM_SHA1_80"],
         ["-serverinfo", "18,4242"],
         ["-no_ticket"],
@@ -211,6 +171,17 @@ def test_alpn(pki: Pki) -> None:
 def test_extensions_that_we_do_not_answer_are_no_obstacle(pki: Pki, arguments: list[str]) -> None:
     output, _ = shouted(pki, pki.server(), *arguments)
     assert_printed("Verify return code: 0 (ok)", output)
+
+
+def test_both_keep_to_the_fragments_that_it_asks_for(pki: Pki) -> None:
+    trace = Trace()
+    config = pki.server(trace=trace)
+    with serving(config, take_and_give) as server, s_client(pki, server.port, "-maxfraglen", "1024") as peer:
+        peer.send(DATA)
+        server.result()
+        # Beside the content: its type, and the tag.
+        assert longest_record(trace, "sent") <= 1024 + 17
+        assert longest_record(trace, "received") <= 1024 + 17
 
 
 def test_without_the_middlebox_compatibility_mode_nobody_sends_change_cipher_spec(pki: Pki) -> None:
@@ -276,11 +247,6 @@ def test_we_hear_that_it_does_not_trust_our_root(pki: Pki) -> None:
 
 
 # -- mutual authentication
-
-
-def client_certificate(pki: Pki, kind: str = "ecdsa") -> list[str | Path]:
-    chain, key = pki.client_files(kind)
-    return ["-cert", chain, "-key", key, "-cert_chain", pki.intermediate]
 
 
 @pytest.mark.parametrize("kind", ["ecdsa", "ecdsa_p384", "ecdsa_p521", "rsa", "ed25519"])

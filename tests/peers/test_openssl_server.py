@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,46 +22,17 @@ from ours import (
     receive_until,
 )
 from pellucid.codes import AlertDescription
-from pellucid.config import ClientConfig
 from pellucid.errors import AlertReceived, CertificateRejected, PeerMisbehaved, Reason
 from pellucid.identity import Credential
 from pellucid.io.blocking import TLSSocket
-from pellucid.result import Negotiated
 from pellucid.sessions import ExternalPsk, SessionStore
 from pellucid.trace import RecordEvent, Trace
-from support import PeerProcess, openssl_s_server
+from support import openssl_s_server
+from with_openssl import VERIFY, exchange_lines, identity, reversed_lines, s_server
 
 pytestmark = pytest.mark.peer("openssl s_server", "openssl")
 
 PSK = ExternalPsk(b"a sensor", bytes(range(32)))
-
-
-def identity(pki: Pki, kind: str = "ecdsa") -> list[str | Path]:
-    chain, key = pki.files(kind)
-    return ["-cert", chain, "-key", key, "-cert_chain", pki.intermediate]
-
-
-@contextlib.contextmanager
-def s_server(pki: Pki, *arguments: str | Path, kind: str = "ecdsa") -> Iterator[PeerProcess]:
-    """It prints what comes, and sends what is typed, `k` and `K` apart; with "-rev" it sends lines back."""
-    with openssl_s_server(*identity(pki, kind), *arguments) as peer:
-        yield peer
-
-
-def reversed_lines(port: int, config: ClientConfig, name: str = "localhost") -> Negotiated:
-    """A whole conversation with a server that has "-rev"."""
-    with connected(port, config, name) as tls:
-        tls.sendall(b"hello\n")
-        assert receive_until(tls, b"\n") == b"olleh\n"
-        return tls.negotiated
-
-
-def exchange_lines(peer: PeerProcess, tls: TLSSocket) -> None:
-    """One line each way with a server that has not "-rev"."""
-    tls.sendall(b"from us\n")
-    peer.wait_for("from us")
-    peer.send(b"from it\n")
-    assert receive_until(tls, b"\n") == b"from it\n"
 
 
 # -- what can be agreed on
@@ -251,8 +220,6 @@ def test_it_hears_that_its_chain_is_not_whole(pki: Pki) -> None:
 
 
 # -- mutual authentication
-
-VERIFY = ["-Verify", "3", "-verify_return_error", "-x509_strict"]
 
 
 @pytest.mark.parametrize("kind", ["ecdsa", "ecdsa_p384", "ecdsa_p521", "rsa", "ed25519", "ed448"])

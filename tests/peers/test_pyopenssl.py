@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from in_memory import Theirs, assert_data_flows, exchange
 from ours import CLIENT_NAME, KeyLines, OpensslPki, Pki, messages
 from pellucid import ClientConnection, ServerConnection
 from pellucid.codes import AlertDescription
 from pellucid.config import ServerConfig
-from pellucid.connection import Connection
 from pellucid.errors import AlertReceived, CertificateRejected, PeerIncompatible, Reason
 from pellucid.events import DataReceived, PeerClosed
 from pellucid.identity.lab import Laboratory
@@ -37,65 +37,6 @@ GROUPS = [
     ("ffdhe3072", "ffdhe3072"),
     ("ffdhe4096", "ffdhe4096"),
 ]
-
-
-class Theirs:
-    """A connection of pyOpenSSL in memory."""
-
-    def __init__(self, context: Any, server_name: str | None = None, session: Any = None) -> None:
-        from OpenSSL import SSL
-
-        self.connection = SSL.Connection(context)
-        self.received = b""
-        self.closed = False
-        self._nothing_yet = SSL.WantReadError
-        self._closed = SSL.ZeroReturnError
-        self._established = False
-        if session is not None:
-            self.connection.set_session(session)
-        if server_name is None:
-            self.connection.set_accept_state()
-        else:
-            self.connection.set_connect_state()
-            self.connection.set_tlsext_host_name(server_name.encode())
-
-    def take(self, data: bytes) -> None:
-        """Bytes from us; what data they bring is in `received`. Raises `SSL.Error`."""
-        if data:
-            self.connection.bio_write(data)
-        try:
-            if not self._established:
-                self.connection.do_handshake()
-                self._established = True
-            while True:
-                self.received += self.connection.recv(65536)
-        except self._nothing_yet:
-            pass
-        except self._closed:
-            self.closed = True
-
-    def give(self) -> bytes:
-        """Bytes for us."""
-        out = b""
-        try:
-            while True:
-                out += self.connection.bio_read(65536)
-        except self._nothing_yet:
-            return out
-
-
-def exchange(ours: Connection, theirs: Theirs, piece: int = 1 << 20) -> list[Any]:
-    """Carry bytes both ways, at most `piece` at a time to us, until both are silent; our events."""
-    events: list[Any] = []
-    for _ in range(100):
-        outgoing = b"".join(iter(ours.data_to_send, b""))
-        theirs.take(outgoing)
-        incoming = theirs.give()
-        for at in range(0, len(incoming), piece):
-            events += ours.receive_data(incoming[at : at + piece])
-        if not outgoing and not incoming:
-            return events
-    raise AssertionError("the two do not come to rest")
 
 
 def context(groups: str = "", **files: Path) -> Any:
@@ -137,14 +78,6 @@ def our_server(config: ServerConfig, theirs: Any, session: Any = None) -> tuple[
     ours, peer = ServerConnection(config), Theirs(theirs, "localhost", session)
     exchange(ours, peer)
     return ours, peer
-
-
-def assert_data_flows(ours: Connection, theirs: Theirs) -> None:
-    ours.send_data(b"from us")
-    theirs.connection.sendall(b"from them")
-    events = exchange(ours, theirs)
-    assert theirs.received == b"from us"
-    assert [event.data for event in events if isinstance(event, DataReceived)] == [b"from them"]
 
 
 # -- groups
@@ -346,7 +279,7 @@ def test_bulk_goes_both_ways(pki: Pki) -> None:
     ours.send_data(bulk)
     events = exchange(ours, theirs)
     assert theirs.received == bulk
-    theirs.connection.sendall(bulk[::-1])
+    theirs.send(bulk[::-1])
     events += exchange(ours, theirs)
     assert b"".join(event.data for event in events if isinstance(event, DataReceived)) == bulk[::-1]
 

@@ -476,7 +476,16 @@ def test_an_ssl_client_and_our_server_log_the_same_secrets(pki: Pki, tmp_path: P
     assert set(lines) <= theirs
 
 
-# -- asyncio on both sides
+# -- asyncio on both sides, in both versions
+
+each_version = pytest.mark.parametrize("version", ["TLSv1.3", "TLSv1.2"])
+
+
+def of(version: str, context: ssl.SSLContext) -> ssl.SSLContext:
+    """The context, allowing this version alone."""
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.maximum_version = context.minimum_version = ssl.TLSVersion[version.replace(".", "_")]
+    return context
 
 
 async def echo_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -501,24 +510,28 @@ async def send_and_collect(reader: asyncio.StreamReader, writer: asyncio.StreamW
     return got
 
 
-def test_bulk_between_our_asyncio_client_and_asyncios_ssl_server(pki: Pki) -> None:
+@each_version
+def test_bulk_between_our_asyncio_client_and_asyncios_ssl_server(pki: Pki, version: str) -> None:
     async def main() -> None:
-        server = await asyncio.start_server(echo_all, "127.0.0.1", 0, ssl=pki.ssl_server())
+        server = await asyncio.start_server(echo_all, "127.0.0.1", 0, ssl=of(version, pki.ssl_server()))
         async with asyncio.timeout(SECONDS), server:
             address = server.sockets[0].getsockname()
-            streams = await aio.open_connection(*address, config=pki.client(), server_name="localhost")
+            streams = await aio.open_connection(
+                *address, config=pki.client(protocols=[version]), server_name="localhost"
+            )
             assert await send_and_collect(*streams) == BULK
 
     asyncio.run(main())
 
 
-def test_bulk_between_asyncios_ssl_client_and_our_asyncio_server(pki: Pki) -> None:
+@each_version
+def test_bulk_between_asyncios_ssl_client_and_our_asyncio_server(pki: Pki, version: str) -> None:
     async def main() -> None:
-        server = await aio.start_server(echo_all, "127.0.0.1", 0, config=pki.server())
+        server = await aio.start_server(echo_all, "127.0.0.1", 0, config=pki.server(protocols=[version]))
         async with asyncio.timeout(SECONDS), server:
             address = server.sockets[0].getsockname()
             streams = await asyncio.open_connection(
-                *address, ssl=pki.ssl_client(), server_hostname="localhost"
+                *address, ssl=of(version, pki.ssl_client()), server_hostname="localhost"
             )
             assert await send_and_collect(*streams) == BULK
 
