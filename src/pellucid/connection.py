@@ -385,10 +385,9 @@ class Connection:
         error.events, self._failure = tuple(self._driver.take_events()), error
         forget_variables(error)
         self._driver.stop()
-        if error.reason is not Reason.TRUNCATED:
-            # RFC 5246 7.2.1: "failure to properly close a connection no longer requires that a session not be
-            # resumed."
-            self._driver.forget_sessions()
+        # RFC 5246 7.2.1: "failure to properly close a connection no longer requires that a session not be
+        # resumed."
+        self._driver.forget_sessions(resumable=error.reason is Reason.TRUNCATED)
         if isinstance(error, AlertReceived):
             # RFC 9846 6: after an error alert no "further data" is sent, not even what was queued before.
             self._driver.writer = RecordWriter(self._trace)

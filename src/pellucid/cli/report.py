@@ -59,6 +59,8 @@ def _server(summary: Summary) -> str:
     outcome = summary.outcome
     if outcome and outcome.resumed:
         return "the one of the earlier session: it knew that session's key"
+    if summary.server_identity is None and summary.agreed.key_exchange == "RSA":
+        return "as it claims: it could decrypt the secret"
     if summary.server_identity is None:
         return "proved by a pre-shared key" if outcome and not outcome.signature_scheme else "as it claims"
     proof = f", signed with {outcome.signature_scheme}" if outcome and outcome.signature_scheme else ""

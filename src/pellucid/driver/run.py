@@ -160,9 +160,15 @@ class Driver:
             name = name_of(first, HandshakeType)
             raise PeerMisbehaved(Reason.UNEXPECTED_MESSAGE, f"{name} came in {self.state}")
 
-    def forget_sessions(self) -> None:
-        """RFC 5246 7.2.2, RFC 9846 6: the sessions of a connection that failed are not resumed."""
-        for session in self.sessions:
+    def forget_sessions(self, *, resumable: bool) -> None:
+        """RFC 5246 7.2.2, RFC 9846 6: the sessions of a connection that failed are not resumed.
+
+        ``resumable``: nobody has broken a rule, so that they are, by others.
+        """
+        sessions, self.sessions = self.sessions, []
+        if resumable:
+            return
+        for session in sessions:
             self._hs.config.sessions.discard(session)
         # A handshake that failed proves nothing: anybody could make us forget a session by its ID.
         if self._cached and self.negotiated is not None:
