@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
 # Lowest first: a layer imports those before it and itself. Those on one line may use each other.
 ORDER = (
-    ("codes", "printable"),
+    ("codes", "plain", "printable"),
     ("errors",),
     ("alerts",),
     ("wire",),

@@ -3,8 +3,7 @@
 Measured for SHA-256 on 80 bytes: `hashlib.sha256` 0.34 us (pyca 1.1); HMAC by `hmac.digest` 1.5 us, by
 pyca's `HMAC` 1.2, and 0.5 from a copy of a pyca `HMAC` that already holds its key. Setting a key costs more
 than the message, so whoever derives several values from one secret takes `keyed_hmac` once and copies it.
-The PRF does so with hashlib's hashes, whose copies are quicker still: 1.6 us for the 12 bytes of a Finished,
-where `keyed_hmac` takes 1.9 and `hmac.digest` 2.9.
+`Prf` does so for TLS 1.2: 1.3 us for the 12 bytes of a Finished, and 2.1 for a key block.
 """
 
 from __future__ import annotations
@@ -49,12 +48,6 @@ _ALGORITHMS: dict[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
-# RFC 2104 2: the length of the block that a hash works in, which is that of HMAC's padded key; and "ipad =
-# the byte 0x36", "opad = the byte 0x5C", each as a table that applies it to a whole key at once.
-_BLOCK_LENGTHS = {"sha256": 64, "sha384": 128, "sha512": 128}
-_IPAD = bytes(byte ^ 0x36 for byte in range(256))
-_OPAD = bytes(byte ^ 0x5C for byte in range(256))
-
 #: An HMAC that holds its key; see `keyed_hmac`.
 KeyedHmac = HMAC
 
@@ -116,31 +109,36 @@ def hkdf_expand(hash_name: str, prk: bytes, info: bytes, length: int) -> bytes:
     return output[:length]
 
 
-def prf(hash_name: str, secret: bytes, label: bytes, seed: bytes, length: int) -> bytes:
-    """RFC 5246 5: PRF(secret, label, seed) = P_<hash>(secret, label + seed), its first `length` bytes.
+class Prf:
+    """RFC 5246 5: the PRF of TLS 1.2 under one secret, with which its HMAC is keyed once.
 
+        PRF(secret, label, seed) = P_<hash>(secret, label + seed)
         P_hash(secret, seed) = HMAC_hash(secret, A(1) + seed) + HMAC_hash(secret, A(2) + seed) + ...
         A(0) = seed, A(i) = HMAC_hash(secret, A(i-1))
 
     Which hash it is follows from the suite: "sha256" or "sha384".
     """
-    new = _HASHES[hash_name]
-    block_length = _BLOCK_LENGTHS[hash_name]
-    if len(secret) > block_length:
-        secret = new(secret).digest()
-    key = secret.ljust(block_length, b"\0")
-    inner, outer = new(key.translate(_IPAD)), new(key.translate(_OPAD))
-    seed = label + seed
-    a, output = seed, b""
-    while len(output) < length:
-        a = _hmac(inner, outer, a)
-        output += _hmac(inner, outer, a + seed)
-    return output[:length]
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, hash_name: str, secret: bytes) -> None:
+        self._keyed = keyed_hmac(hash_name, secret)
+
+    def __call__(self, label: bytes, seed: bytes, length: int) -> bytes:
+        """The first `length` bytes."""
+        keyed = self._keyed
+        a = seed = label + seed
+        output = b""
+        while len(output) < length:
+            mac = keyed.copy()
+            mac.update(a)
+            a = mac.finalize()
+            mac = keyed.copy()
+            mac.update(a + seed)
+            output += mac.finalize()
+        return output[:length]
 
 
-def _hmac(inner: Hash, outer: Hash, data: bytes) -> bytes:
-    """HMAC of `data` by two hashes that have taken the padded key, and stay as they are."""
-    inner, outer = inner.copy(), outer.copy()
-    inner.update(data)
-    outer.update(inner.digest())
-    return outer.digest()
+def prf(hash_name: str, secret: bytes, label: bytes, seed: bytes, length: int) -> bytes:
+    """One value of a `Prf`: for a secret that gives no other."""
+    return Prf(hash_name, secret)(label, seed, length)

@@ -47,7 +47,7 @@ class Algorithm(ABC):
 
     @abstractmethod
     def verify(self, public_key: Any, signature: bytes, data: bytes) -> None:
-        """Raises InvalidSignature unless `signature` is one of `data`."""
+        """Raises InvalidSignature unless `signature` is one of `data`, or as `check_rsa_size` does."""
 
 
 class Ecdsa(Algorithm):
@@ -96,6 +96,7 @@ class RsaPss(Algorithm):
         return private_key.sign(data, self._padding, self._hash)
 
     def verify(self, public_key: rsa.RSAPublicKey, signature: bytes, data: bytes) -> None:
+        check_rsa_size(public_key)
         public_key.verify(signature, data, self._padding, self._hash)
 
 
@@ -115,6 +116,7 @@ class RsaPkcs1(Algorithm):
         return private_key.sign(data, self._padding, self._hash)
 
     def verify(self, public_key: rsa.RSAPublicKey, signature: bytes, data: bytes) -> None:
+        check_rsa_size(public_key)
         public_key.verify(signature, data, self._padding, self._hash)
 
 
@@ -195,14 +197,17 @@ _ALGORITHMS: dict[int, Algorithm] = dict((*_TLS13.items(), *_CERTIFICATES_ONLY.i
 _ALGORITHMS12: dict[int, Algorithm] = dict(_TLS12.items())
 
 
-def sign(private_key: Any, scheme: int, data: bytes, *, tls12: bool = False) -> bytes:
+def sign(
+    private_key: Any, scheme: int, data: bytes, *, tls12: bool = False, public_key: object = None
+) -> bytes:
     """The signature of `data` by `scheme`, in the form that CertificateVerify carries.
 
-    `tls12`: by what the scheme means in TLS 1.2. Raises Misuse(SIGNING_FAILED) if the key is not one for the
-    scheme, or cannot hold its padding.
+    `tls12`: by what the scheme means in TLS 1.2. `public_key`: the one that belongs to `private_key`, where
+    it is at hand. Raises Misuse(SIGNING_FAILED) if the key is not one for the scheme, or cannot hold its
+    padding.
     """
     algorithm = (_ALGORITHMS12 if tls12 else _ALGORITHMS).get(scheme)
-    if algorithm is None or not algorithm.fits(private_key.public_key()):
+    if algorithm is None or not algorithm.fits(public_key or private_key.public_key()):
         kind = type(private_key).__name__
         raise Misuse(Reason.SIGNING_FAILED, f"a {kind} cannot sign with {name_of(scheme, SignatureScheme)}")
     return algorithm.sign(private_key, data)
@@ -227,8 +232,6 @@ def verify(public_key: Any, scheme: int, signature: bytes, data: bytes, *, tls12
         raise PeerMisbehaved(
             Reason.ILLEGAL_PARAMETER, f"the peer signed with {name}, {needed}; its key is a {kind}"
         )
-    if isinstance(public_key, rsa.RSAPublicKey):
-        check_rsa_size(public_key)
     try:
         algorithm.verify(public_key, signature, data)
     except InvalidSignature as error:

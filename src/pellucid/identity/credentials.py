@@ -67,6 +67,7 @@ class Credential:
     __slots__ = (
         "_key",
         "_patterns",
+        "_public_key",
         "can_decrypt",
         "can_sign",
         "chain",
@@ -122,7 +123,7 @@ class Credential:
         self.issuers = frozenset(field.issuer for field in fields)
         self.subject = subject_text(leaf)
         self.chain_schemes = chain_schemes(certificates)
-        public_key = leaf.public_key()
+        public_key = self._public_key = leaf.public_key()
         self.can_sign = may_sign(seen)
         self.can_decrypt = _can_decrypt(leaf, seen)
         self.key_kind = signatures.key_kind(public_key)
@@ -191,7 +192,7 @@ class Credential:
         if scheme not in (self.schemes12 if tls12 else self.schemes):
             detail = f'the key of "{self.subject}" does not sign with {scheme}'
             raise Misuse(Reason.SIGNING_FAILED, detail)
-        return signatures.sign(self._key, scheme, data, tls12=tls12)
+        return signatures.sign(self._key, scheme, data, tls12=tls12, public_key=self._public_key)
 
     def decrypt_premaster(self, ciphertext: bytes, client_version: int, random_premaster: bytes) -> bytes:
         """The server's part of RSA key exchange: 48 bytes, be the ciphertext right or wrong.

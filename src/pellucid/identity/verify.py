@@ -7,7 +7,7 @@ under a root, 80 are pyca's own.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from cryptography import x509
 from cryptography.x509.oid import PublicKeyAlgorithmOID
@@ -164,13 +164,23 @@ def _parse(chain: Sequence[bytes], max_chain_length: int) -> tuple[x509.Certific
             detail = f"certificate {position} has {len(der)} bytes; {MAX_CERTIFICATE_BYTES} are accepted"
             raise CertificateRejected(Reason.CERTIFICATE_CHAIN_TOO_LONG, detail)
         try:
-            parsed.append(x509.load_der_x509_certificate(der))
+            parsed.append(_certificate(der))
         # The warning is an error only where the application asked for that; the certificate is no good
         # either way.
         except UNDECODABLE as error:
             detail = f"certificate {position} is not an X.509 certificate: {error}"
             raise CertificateRejected(Reason.BAD_CERTIFICATE, detail) from error
     return tuple(parsed)
+
+
+@lru_cache(maxsize=64)
+def _certificate(der: bytes) -> x509.Certificate:
+    """The certificate parsed. Who comes back shows the same, and reading it and its key takes 15 us.
+
+    That is all that is kept: whether to accept it is judged anew each time. Peers choose what is in here,
+    which is bounded in number and by ``MAX_CERTIFICATE_BYTES``.
+    """
+    return x509.load_der_x509_certificate(der)
 
 
 def _bound_signature_cost(intermediates: Sequence[x509.Certificate]) -> None:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pellucid.crypto.kdf import HASH_LENGTHS, prf
+from pellucid.crypto.kdf import HASH_LENGTHS, Prf, prf
 from pellucid.errors import Misuse, Reason
 
 if TYPE_CHECKING:
@@ -141,18 +141,18 @@ def key_block(
     client_random: bytes,
     server_random: bytes,
     trace: TraceView | None = None,
+    *,
+    keyed: Prf | None = None,
 ) -> KeyBlock:
-    """RFC 5246 6.3: the master secret expanded, and cut into the keys of both directions."""
+    """RFC 5246 6.3: the master secret expanded, and cut into the keys of both directions.
+
+    `keyed`: the PRF under `master_secret`, where there is one.
+    """
     mac, key, iv = suite.mac_length, suite.key_length, suite.fixed_iv_length
     # RFC 5246 6.3: "SecurityParameters.server_random + SecurityParameters.client_random": the other way round
     # than for the master secret.
-    block = prf(
-        suite.hash_name,
-        master_secret,
-        b"key expansion",
-        server_random + client_random,
-        2 * (mac + key + iv),
-    )
+    keyed = keyed or Prf(suite.hash_name, master_secret)
+    block = keyed(b"key expansion", server_random + client_random, 2 * (mac + key + iv))
     keys, ivs = 2 * mac, 2 * (mac + key)
     result = KeyBlock(
         CipherKeys(block[:mac], block[keys : keys + key], block[ivs : ivs + iv]),
@@ -202,15 +202,19 @@ def finished_verify_data12(
     side: Literal["client", "server"],
     transcript_hash: bytes,
     trace: TraceView | None = None,
+    *,
+    keyed: Prf | None = None,
 ) -> bytes:
     """RFC 5246 7.4.9: the 12 bytes of verify_data in the Finished of `side`.
 
     `transcript_hash`: of all messages before that Finished, which for the second one includes the first.
+    `keyed`: the PRF under `master_secret`, where there is one.
     """
     # RFC 5246 7.4.9: "In previous versions of TLS, the verify_data was always 12 octets long. In the current
     # version of TLS, it depends on the cipher suite." None of ours says otherwise than its default, 12.
     label = _FINISHED_LABELS[side]
-    verify_data = prf(hash_name, master_secret, label, transcript_hash, 12)
+    keyed = keyed or Prf(hash_name, master_secret)
+    verify_data = keyed(label, transcript_hash, 12)
     if trace:
         text = label.decode()
         trace.secret(

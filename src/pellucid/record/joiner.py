@@ -39,7 +39,7 @@ class HandshakeJoiner:
     __slots__ = ("_buffer", "pending")
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
         #: Whether bytes are held: part of a message, or messages that were not taken yet.
         self.pending = False
 
@@ -50,7 +50,13 @@ class HandshakeJoiner:
 
     def add(self, fragment: bytes) -> None:
         """Append the content of one handshake record."""
-        self._buffer += fragment
+        if not self._buffer:
+            # Most records hold whole messages, and there is nothing to join.
+            self._buffer = fragment
+        else:
+            if isinstance(self._buffer, bytes):
+                self._buffer = bytearray(self._buffer)
+            self._buffer += fragment
         self.pending = bool(self._buffer)
 
     def next(self) -> bytes | None:
@@ -68,10 +74,11 @@ class HandshakeJoiner:
         if len(buffer) < end:
             return None
         if len(buffer) == end:
-            message = bytes(buffer)
-            self._buffer = bytearray()
+            self._buffer = b""
             self.pending = False
-            return message
+            return bytes(buffer)
+        if isinstance(buffer, bytes):
+            buffer = self._buffer = bytearray(buffer)
         message = bytes(buffer[:end])
         # Deleting from the front moves a pointer, not the bytes behind.
         del buffer[:end]

@@ -118,7 +118,7 @@ class RecordReader(Framing):
             self._stashed = None
             return record
         try:
-            while size := self._frame():
+            while self._data and (size := self._frame()):
                 record = self._take(size)
                 if record is not None:
                     return record

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from struct import Struct as Packer
 from typing import Annotated, Any, ClassVar, NoReturn, Self, TypeVar
 
 from pellucid.codes import ExtensionType, name_of
@@ -39,6 +40,8 @@ class UnknownExtension(Wire):
 
 
 _decode_unknown = UnknownExtension.codec.decode
+
+_pack_header = Packer(">HH").pack
 
 Body = TypeVar("Body", bound=ExtensionBody)
 
@@ -105,6 +108,16 @@ class ExtensionList(Codec):
         present, otherwise = self.unless
         return self.context if any(code == present for code, _, _ in found) else otherwise
 
+    def _context_at(self, data: bytes, start: int, behind: int) -> Context:
+        """`_context` of the extensions that stand there, without a list of them."""
+        assert self.unless is not None
+        present, context = self.unless
+        while start < behind:
+            code, _, start = _header(data, start, behind)
+            if code == present:
+                context = self.context
+        return context
+
     def _decode(self, data: bytes, position: int, end: int) -> tuple[Extensions, int]:
         if self.optional and position == end:
             return Extensions(), end
@@ -113,7 +126,7 @@ class ExtensionList(Codec):
             return Extensions(), behind
         context = self.context
         if self.unless is not None:
-            context = self._context(self._split(data, position, end)[0])
+            context = self._context_at(data, start, behind)
         decoders = self.decoders[context]
         extensions = Extensions()
         while start + 4 <= behind:
@@ -141,7 +154,7 @@ class ExtensionList(Codec):
         parts = []
         for code, body in extensions.items():
             data = body.codec.encode(body)
-            parts.append(code.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data)
+            parts.append(_pack_header(code, len(data)) + data)
         joined = b"".join(parts)
         if len(joined) > 0xFFFF:
             out_of_range(len(joined), self.low, 0xFFFF)
