@@ -80,9 +80,10 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     calls: dict[str, dict[str, Callable[[], object]]] = {}
     for name in names:
         work, work12, by_id = works[name], works12[name], Work(STACKS[name](TLS12_BY_ID))
-        calls[name] = {"full": work.full, "resumed": work.resumed}
+        calls[name] = {"full": work.full, "again": work.again, "resumed": work.resumed}
         calls[name] |= {label: work.transfer(size) for label, size in WRITES.items()}
-        calls[name] |= {"1.2 full": work12.full, "1.2 ticket": work12.resumed, "1.2 ID": by_id.resumed}
+        calls[name] |= {"1.2 full": work12.full, "1.2 again": work12.again}
+        calls[name] |= {"1.2 ticket": work12.resumed, "1.2 ID": by_id.resumed}
         calls[name] |= {f"1.2 {label}": work12.transfer(size) for label, size in WRITES.items()}
     calls[PRIMITIVES] = {"full": bare.full, "resumed": bare.resumed}
     calls[PRIMITIVES] |= {label: bare.transfer(size) for label, size in WRITES.items()}

@@ -55,6 +55,12 @@ class Work:
         second.close()
 
     def full(self) -> None:
+        """With a server whose chain was never seen before."""
+        self._stack.forget()
+        self._stack.connect()
+
+    def again(self) -> None:
+        """With one that is known, for those who remember."""
         self._stack.connect()
 
     def resumed(self) -> None:

@@ -76,8 +76,11 @@ class Stack(Protocol):
     def connect(self, session: Any = None) -> Pair:
         """A whole handshake, full or resumed, until the client has read the server's tickets."""
 
+    def forget(self) -> None:
+        """Remember nothing of the servers met so far."""
 
-class StandardSsl:
+
+class StandardSsl(Stack):
     """The standard library. Groups and TLS 1.3's suite come from OpenSSL's configuration (see `__main__`)."""
 
     name = "ssl"
@@ -150,7 +153,7 @@ class SslPair:
                 side.unwrap()
 
 
-class PyOpenSsl:
+class PyOpenSsl(Stack):
     """It has no call for a name check or for "was it resumed": both go through the bindings below it."""
 
     name = "pyOpenSSL"
@@ -246,7 +249,7 @@ class PyOpenSslPair:
         self._server.shutdown()
 
 
-class Pellucid:
+class Pellucid(Stack):
     """The API of docs/design.md section 5, nothing else."""
 
     name = "pellucid"
@@ -271,12 +274,15 @@ class Pellucid:
         self.version = f"{__version__} on cryptography {version('cryptography')}"
         groups = (GROUP, CURVE) if setting.tls12 else (GROUP,)
         chosen: Any = {"protocols": (setting.protocol,), "cipher_suites": (setting.suite,), "groups": groups}
-        trust = TrustStore.from_pem(made.root_pem)
+        self._trust = trust = TrustStore.from_pem(made.root_pem)
         credential = Credential.from_pem(made.certificate_pem, made.key_pem)
         tickets: Any = {"tickets": not setting.by_session_id, "tickets_per_handshake": TICKETS}
         self._server = ServerConfig(credentials=[credential], **tickets, **chosen)
         self._fresh = ClientConfig(trust=trust, sessions=Unused(), **chosen)
         self._resuming = ClientConfig(trust=trust, sessions=kept, **chosen)
+
+    def forget(self) -> None:
+        self._trust.accepted.clear()
 
     def connect(self, session: Any = None) -> Pair:
         # A client keeps its sessions in its configuration's store, and takes one out for each connection.
@@ -343,7 +349,7 @@ class MemorySocket:
         return data[:size]
 
 
-class TlsliteNg:
+class TlsliteNg(Stack):
     """tlslite-ng checks no chain: that is left to its caller."""
 
     name = "tlslite-ng"

@@ -52,6 +52,7 @@ THE_OUTSIDE = {
     "ssl", "subprocess", "threading",
 }  # fmt: skip
 THE_OUTSIDE_ALLOWED = {
+    ("identity", "threading"): "verdicts of a trust store are shared by connections in several threads",
     ("sessions", "threading"): "session stores and ticket keys are shared by connections in several threads",
     ("trace", "threading"): "client and server of one demo run in two threads and tell one story",
 }

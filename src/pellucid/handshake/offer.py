@@ -58,7 +58,8 @@ class Offer:
 
 def make_offer(hs: ClientHandshake, server_name: Name | None) -> Flow[Offer]:
     """Everything that we support, shares for the groups we expect, and a session if we have one."""
-    shares = make_shares(hs, hs.config.share_groups)
+    groups = hs.config.share_groups
+    shares = make_shares(hs, groups) if groups else {}
     session = yield from _find_session(hs, server_name)
     psks = _psks(hs, session)
     session12 = session if session and session.protocol is ProtocolVersion.TLSv1_2 else None

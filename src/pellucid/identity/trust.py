@@ -16,6 +16,7 @@ from pellucid.errors import Misuse, Reason
 from pellucid.identity.der import certificate_fields
 from pellucid.identity.pem import parse_certificate, parse_certificates, parse_what_parses
 from pellucid.identity.profile import policy_for
+from pellucid.identity.remembered import Remembered
 from pellucid.identity.rules import OUTSIDE_PYCA_OIDS, Purpose
 
 if TYPE_CHECKING:
@@ -53,12 +54,14 @@ class TrustStore:
     is skipped and counted.
     """
 
-    __slots__ = ("_load", "_roots", "description")
+    __slots__ = ("_load", "_roots", "accepted", "description")
 
     def __init__(self, load: Callable[[], tuple[Iterable[x509.Certificate], int]], description: str) -> None:
         """``load`` gives the certificates and the count of those skipped; it is called when first needed."""
         self._load = load
         self._roots: _Roots | None = None
+        #: Paths to these roots that were accepted.
+        self.accepted = Remembered()
         #: Where the roots came from, for messages.
         self.description = description
 

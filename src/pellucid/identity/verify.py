@@ -2,7 +2,8 @@
 
 pyca's verifier judges; ``path.py`` does for the chains that it cannot judge, and ``diagnose.py`` says why a
 chain was refused. On the way to success nothing is looked at twice: of some 95 us for a P-256 leaf directly
-under a root, 80 are pyca's own.
+under a root, 80 are pyca's own. Nor is what was accepted judged again as long as its dates hold
+(``remembered.py``).
 """
 
 from collections.abc import Sequence
@@ -60,7 +61,12 @@ class VerifiedIdentity:
         """Whether the leaf's key is id-RSASSA-PSS, which may sign rsa_pss_pss_* only (RFC 9846 4.3.3)."""
         return self.chain[0].public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
 
-    @property
+    @cached_property
+    def begins_at(self) -> float:
+        """When the last certificate of the path begins, in POSIX seconds."""
+        return max(certificate.not_valid_before_utc.timestamp() for certificate in self.path)
+
+    @cached_property
     def expires_at(self) -> float:
         """When the first certificate of the path ends, in POSIX seconds."""
         return min(certificate.not_valid_after_utc.timestamp() for certificate in self.path)
@@ -92,7 +98,7 @@ def verify_server(
         )
     name = server_name if isinstance(server_name, DnsName | IpAddress) else parse_server_name(server_name)
     purpose = Purpose.KEY_EXCHANGE if key_exchange else Purpose.SERVER
-    return _verify(_parse(chain, max_chain_length), purpose, name, trust, now)
+    return _verify(chain, max_chain_length, purpose, name, trust, now)
 
 
 def verify_client(
@@ -102,10 +108,28 @@ def verify_client(
 
     No name is compared: which clients are welcome is for the application, from ``subject`` and ``names``.
     """
-    return _verify(_parse(chain, max_chain_length), Purpose.CLIENT, None, trust, now)
+    return _verify(chain, max_chain_length, Purpose.CLIENT, None, trust, now)
 
 
 def _verify(
+    chain: Sequence[bytes],
+    max_chain_length: int,
+    purpose: Purpose,
+    name: ServerName | None,
+    trust: TrustStore,
+    now: float,
+) -> VerifiedIdentity:
+    key = (tuple(chain), purpose, name)
+    if len(chain) <= max_chain_length:
+        identity = trust.accepted.find(key, now)
+        if identity is not None:
+            return identity
+    identity = _accept(_parse(chain, max_chain_length), purpose, name, trust, now)
+    trust.accepted.keep(key, identity)
+    return identity
+
+
+def _accept(
     certificates: tuple[x509.Certificate, ...],
     purpose: Purpose,
     name: ServerName | None,
