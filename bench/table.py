@@ -50,8 +50,8 @@ def notes_of(result: dict[str, Any], base: str, primitives: str) -> list[str]:
         f"processor time; x: times the rate of {base}. Both sides in one process and thread, bytes handed "
         "over in memory; P-256 certificate under one root, chain and name checked. "
         "MB/s: sealed, moved and opened. KiB a connection: one side, resident. Rows are of TLS 1.3 where "
-        "they do not say 1.2. Chain known: pellucid remembers a path that it accepted, the others verify it each "
-        "time. A resumed handshake ends with close_notify from both sides."
+        "they do not say 1.2. Chain known: pellucid remembers a path that it accepted, the others verify "
+        "it each time. A resumed handshake ends with close_notify from both sides."
     )
     notes = [setting]
     for name, stack in stacks.items():

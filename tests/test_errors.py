@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import pellucid.errors
-from pellucid.alerts import ALERTS, alert_for
-from pellucid.codes import AlertDescription
+from pellucid.alerts import ALERTS, ALERTS_12, alert_for
+from pellucid.codes import AlertDescription, ProtocolVersion
 from pellucid.errors import (
     AlertReceived,
     BadMessage,
@@ -94,6 +94,47 @@ REQUIRED = {
 def test_an_alert_that_an_rfc_asks_for(where: str) -> None:
     reason, alert = REQUIRED[where]
     assert ALERTS[reason] is alert
+
+
+#: What TLS 1.2 says of the same, and where.
+REQUIRED_12 = {
+    "RFC 5246 7.2.2 unsolicited extension": (Reason.UNSOLICITED_EXTENSION, A.unsupported_extension),
+    "RFC 5246 7.2.2 record of more than 2^14": (Reason.RECORD_OVERFLOW, A.record_overflow),
+    "RFC 5246 7.2.2 MAC or padding": (Reason.BAD_RECORD_MAC, A.bad_record_mac),
+    "RFC 5246 7.2.2 signature": (Reason.BAD_SIGNATURE, A.decrypt_error),
+    "RFC 5246 7.2.2 verify_data": (Reason.BAD_FINISHED, A.decrypt_error),
+    "RFC 5246 7.4.6 no certificate of a client": (Reason.CLIENT_CERTIFICATE_MISSING, A.handshake_failure),
+    "RFC 5746 3.4 and 3.6": (Reason.BAD_RENEGOTIATION_INFO, A.handshake_failure),
+    "RFC 5746 4.1": (Reason.NO_SECURE_RENEGOTIATION, A.handshake_failure),
+    "RFC 7507 3": (Reason.INAPPROPRIATE_FALLBACK, A.inappropriate_fallback),
+    "RFC 7627 5.3": (Reason.EXTENDED_MASTER_SECRET_CHANGED, A.handshake_failure),
+    "RFC 7919 3": (Reason.INVALID_DH_SHARE, A.handshake_failure),
+    "RFC 7919 4": (Reason.NO_SHARED_DH_GROUP, A.insufficient_security),
+}
+
+
+@pytest.mark.parametrize("where", REQUIRED_12)
+def test_an_alert_that_an_rfc_asks_for_in_tls_1_2(where: str) -> None:
+    reason, alert = REQUIRED_12[where]
+    assert alert_for(make(PeerMisbehaved, reason), ProtocolVersion.TLSv1_2) is alert
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_in_tls_1_2_few_reasons_have_another_alert(reason: Reason) -> None:
+    found = {
+        alert_for(make(cls, reason), ProtocolVersion.TLSv1_2) for cls in CLASSES if cls is not AlertReceived
+    }
+    assert found == {ALERTS_12.get(reason, ALERTS[reason])}
+    assert alert_for(make(PeerMisbehaved, reason), ProtocolVersion.TLSv1_3) is ALERTS[reason]
+
+
+def test_no_alert_of_tls_1_3_is_sent_in_tls_1_2() -> None:
+    """Of missing_extension there is no reason that TLS 1.2 could have: what it lacks has a default."""
+    sent = {**ALERTS, **ALERTS_12}
+    of_13 = {
+        reason for reason, alert in sent.items() if alert in (A.certificate_required, A.missing_extension)
+    }
+    assert of_13 == {Reason.MISSING_EXTENSION}
 
 
 #: RFC 9846 6.2: what TLS 1.3 must not send.

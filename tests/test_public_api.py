@@ -32,7 +32,9 @@ from pellucid import (
     TrustStore,
 )
 from pellucid.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from pellucid.crypto.suites import SUITES
 from pellucid.identity.lab import Laboratory
+from pellucid.policy import SUPPORTED_CIPHER_SUITES
 from pellucid.trace.events import MessageEvent
 
 SECRET = bytes.fromhex("5ec2e7") * 8
@@ -127,6 +129,9 @@ def test_importing_pellucid_imports_little() -> None:
         ("groups", "ffdhe2048", NamedGroup.ffdhe2048),
         ("cipher_suites", ["TLS_AES_128_CCM_8_SHA256"], CipherSuite.TLS_AES_128_CCM_8_SHA256),
         ("signature_schemes", ["mldsa65"], SignatureScheme.mldsa65),
+        ("signature_schemes", ["rsa_pkcs1_sha256"], SignatureScheme.rsa_pkcs1_sha256),
+        ("cipher_suites", ["TLS_RSA_WITH_AES_128_CBC_SHA"], CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA),
+        ("protocols", ["TLSv1.2"], ProtocolVersion.TLSv1_2),
         ("protocols", ["TLSv1.3"], ProtocolVersion.TLSv1_3),
         ("protocols", ["TLSv1_3"], ProtocolVersion.TLSv1_3),
     ],
@@ -138,8 +143,9 @@ def test_code_points_are_given_by_name_or_as_members(knob: str, given: Any, memb
 
 def test_what_is_not_given_comes_from_the_policy() -> None:
     config = client_config()
-    assert config.protocols == (ProtocolVersion.TLSv1_3,)
+    assert config.protocols == (ProtocolVersion.TLSv1_3, ProtocolVersion.TLSv1_2)
     assert config.cipher_suites[0] is CipherSuite.TLS_AES_128_GCM_SHA256
+    assert config.extended_master_secret == "required"
     assert config.groups == (
         NamedGroup.X25519MLKEM768,
         NamedGroup.x25519,
@@ -148,10 +154,49 @@ def test_what_is_not_given_comes_from_the_policy() -> None:
     )
 
 
-def test_defaults_have_nothing_old() -> None:
-    """RFC 9846 4.3.3: SHA-1 and PKCS #1 v1.5 sign no handshake."""
-    names = " ".join(map(str, (*client_config().signature_schemes, *client_config().cipher_suites)))
-    assert not {"sha1", "pkcs1", "CBC", "RSA", "CCM", "8"} & set(names.replace("_", " ").split())
+def words(codes: Any) -> set[str]:
+    return set(" ".join(map(str, codes)).replace("_", " ").split())
+
+
+OLD_SUITES = {"CBC", "CCM", "8", "DHE", "RC4", "3DES", "NULL", "EXPORT", "anon", "MD5", "SHA"}
+
+
+@pytest.mark.parametrize("config", [client_config(), server_config()], ids=["client", "server"])
+def test_defaults_have_nothing_old(config: Any) -> None:
+    """AEAD and forward secrecy alone; no SHA-1 in any signature, and PKCS #1 v1.5 behind everything else."""
+    assert not OLD_SUITES & words(config.cipher_suites)
+    assert all("ECDHE" in str(suite) for suite in config.parameters.suites12)
+    assert not {"sha1", "md5", "dsa"} & words(config.signature_schemes)
+    pkcs1 = ["pkcs1" in str(scheme) for scheme in config.signature_schemes]
+    assert pkcs1 == sorted(pkcs1)
+    # RFC 9846 4.3.3: it signs no handshake of TLS 1.3.
+    assert "pkcs1" not in words(config.parameters.schemes13)
+
+
+def test_the_policy_modern_is_tls_1_3_alone() -> None:
+    config = client_config(policy="modern")
+    assert config.protocols == (ProtocolVersion.TLSv1_3,)
+    assert config.parameters.suites12 == ()
+    assert "pkcs1" not in words(config.signature_schemes)
+
+
+def test_the_policy_compatible_adds_what_is_old_behind_what_is_not() -> None:
+    default, compatible = client_config(), client_config(policy="compatible")
+    count = len(default.cipher_suites)
+    assert compatible.cipher_suites[:count] == default.cipher_suites
+    old = words(compatible.cipher_suites[count:])
+    assert {"CBC", "DHE", "RSA"} <= old
+    # What nobody should speak any more is not even there when asked for.
+    assert not {"RC4", "3DES", "NULL", "EXPORT", "anon", "MD5"} & words(SUPPORTED_CIPHER_SUITES)
+    assert compatible.extended_master_secret == "optional"
+
+
+@pytest.mark.parametrize("suite", SUPPORTED_CIPHER_SUITES, ids=str)
+def test_a_suite_that_is_asked_for_by_name_brings_its_version(suite: CipherSuite) -> None:
+    config = client_config(cipher_suites=[str(suite)])
+    (protocol,) = config.protocols
+    assert (protocol.label == "TLSv1.3") is (suite in SUITES)
+    assert config.cipher_suites == (suite,)
 
 
 def test_shares_go_in_the_order_of_the_groups() -> None:
@@ -172,7 +217,19 @@ BOTH: dict[str, dict[str, Any]] = {
     "groups": {"groups": ["x25520"]},
     "groups, by number": {"groups": [0x1A1A]},
     "groups, twice": {"groups": ["x25519", "x25519"]},
-    "signature_schemes": {"signature_schemes": ["rsa_pkcs1_sha256"]},
+    "cipher_suites, none of the version": {"protocols": ["TLSv1.2"], "cipher_suites": ["TLS_AES_128_GCM_SHA256"]},
+    "groups, without a curve": {
+        "protocols": ["TLSv1.2"],
+        "groups": ["X25519MLKEM768"],
+    },
+    "cipher_suites, of another version": {
+        "policy": "modern",
+        "cipher_suites": ["TLS_RSA_WITH_AES_128_CBC_SHA"],
+    },
+    "signature_schemes": {"signature_schemes": ["rsa_pkcs1_sha1"]},
+    "extended_master_secret": {"extended_master_secret": "sometimes"},
+    "record_size_limit, small": {"record_size_limit": 63},
+    "record_size_limit, large": {"record_size_limit": 2**14 + 2},
     "alpn_protocols": {"alpn_protocols": "h2"},
     "alpn_protocols, empty": {"alpn_protocols": [""]},
     "alpn_protocols, long": {"alpn_protocols": ["x" * 256]},
@@ -182,6 +239,13 @@ BOTH: dict[str, dict[str, Any]] = {
 
 ONE: dict[str, tuple[Callable[..., object], dict[str, Any]]] = {
     "key_shares": (client_config, {"key_shares": ["nonsense"]}),
+    "max_fragment_length": (client_config, {"max_fragment_length": 1000}),
+    "max_fragment_length, and a limit": (
+        client_config,
+        {"max_fragment_length": 1024, "record_size_limit": 1024},
+    ),
+    "fallback": (client_config, {"fallback": True}),
+    "session_cache": (server_config, {"session_cache": SessionStore()}),
     "key_shares, not among groups": (client_config, {"key_shares": ["x448"]}),
     "certificate_signature_schemes": (client_config, {"certificate_signature_schemes": ["dsa_sha1"]}),
     "client_authentication": (server_config, {"client_authentication": "sometimes"}),
@@ -281,7 +345,7 @@ def test_no_repr_shows_a_secret() -> None:
     hs = connections[0]._hs
     shown = [client, server, PSK, keys, store, trace, *connections, connections[0].negotiated]
     shown += [hs, hs.transcript, credential(), laboratory().trust, *trace.events]
-    secrets = [SECRET, hs.read_secret, hs.write_secret, hs.exporter_secret]
+    secrets = [SECRET, hs.read_secret, hs.write_secret]
     for thing in shown:
         for secret in secrets:
             assert secret.hex() not in repr(thing)
@@ -294,7 +358,7 @@ def test_no_repr_shows_a_session_key() -> None:
     assert config.sessions is not None
     session = config.sessions.take("localhost", config.clock(), config.session_scope)
     assert session is not None
-    for secret in (session.psk, session.ticket):
+    for secret in (session.secret, session.ticket):
         assert repr(secret)[2:-1] not in repr(session)
         assert secret.hex() not in repr(session)
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pellucid import aio
     from pellucid.config import ClientConfig, ServerConfig
     from pellucid.connection import ClientConnection, ServerConnection
     from pellucid.errors import (
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         SessionReceived,
     )
     from pellucid.identity import Credential, TrustStore
-    from pellucid.io import aio
     from pellucid.io.blocking import TLSListener, TLSSocket, connect, listen
     from pellucid.result import Negotiated
     from pellucid.sessions import ExternalPsk, Session, SessionCache, SessionStore, TicketKeys
@@ -110,7 +110,7 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "aio":
-        return import_module("pellucid.io.aio")
+        return import_module("pellucid.aio")
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value

@@ -33,6 +33,13 @@ def callables(config: object, *knobs: str) -> None:
         require(value is None or callable(value), knob, f"a {type(value).__name__} cannot be called")
 
 
+def flags(config: object, *knobs: str) -> None:
+    """Each of these knobs is True or False."""
+    for knob in knobs:
+        value = getattr(config, knob)
+        require(isinstance(value, bool), knob, f"{value!r} is neither True nor False")
+
+
 def at_least(config: object, low: int, *knobs: str) -> None:
     """Each of these knobs is an int of ``low`` or more."""
     for knob in knobs:

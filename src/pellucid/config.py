@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pellucid.checking import at_least, callables, listed, require
+from pellucid.checking import at_least, callables, flags, listed, require
 from pellucid.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from pellucid.crypto.kdf import hash_digest
 from pellucid.errors import Misuse, Reason
@@ -77,9 +77,9 @@ class Config:
                         one for each connection; off by default, since it costs time and memory
     key_log             called with each traffic secret (RFC 9850). Whoever has them can read the
                         connection, so there is none by default
-    padding             bytes to pad a record with: ``(content_type, content_length) -> bytes``;
+    padding             TLS 1.3: bytes to pad a record with: ``(content_type, content_length) -> bytes``;
                         none by default
-    key_update_after    records sealed under one key before we take the next one; default and upper
+    key_update_after    TLS 1.3: records sealed under one key before we take the next one; default and upper
                         bound: what the suite's AEAD can bear (RFC 9846 5.5)
     max_chain_length    certificates that we accept from a peer; public chains have 2 to 4
     clock, entropy      where the time (POSIX seconds) and random bytes come from. Give others to
@@ -135,6 +135,7 @@ class Config:
         require(self.trust is None or isinstance(self.trust, TrustStore), "trust", "give a TrustStore")
         callables(self, "key_log", "padding", "clock", "entropy")
         at_least(self, 1, "max_chain_length")
+        flags(self, "encrypt_then_mac")
         if self.record_size_limit is not None:
             at_least(self, _LEAST_RECORD_SIZE, "record_size_limit")
             fits = self.record_size_limit <= _MOST_RECORD_SIZE
@@ -204,6 +205,7 @@ class ClientConfig(Config):
                 self.certificate_signature_schemes,
                 SUPPORTED_SIGNATURE_SCHEMES,
             )
+        flags(self, "request_status", "fallback", "send_certificate_authorities", "middlebox_compatibility")
         length = self.max_fragment_length
         wanted = f"give one of {', '.join(map(str, _FRAGMENT_LENGTHS))}"
         require(length is None or length in _FRAGMENT_LENGTHS, "max_fragment_length", wanted)

@@ -5,7 +5,7 @@ Each list is in order of preference. What stands in ``SUPPORTED_*`` only works w
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, NoReturn, TypeVar
 
 from pellucid.checking import require
 from pellucid.codes import CipherSuite as S
@@ -188,13 +188,10 @@ def make_parameters(
     schemes13 = tuple(scheme for scheme in schemes if scheme not in TLS12_ONLY_SCHEMES)
     schemes12 = tuple(scheme for scheme in schemes if scheme not in TLS13_ONLY_SCHEMES)
     usable = {V.TLSv1_3: suites13 and schemes13, V.TLSv1_2: suites12 and schemes12}
-    for version in versions:
-        fine = bool(usable[version]) or not protocols
-        require(fine, "protocols", f"with these cipher_suites, groups and schemes {version} is impossible")
+    unusable = [version for version in versions if not usable[version]]
+    if unusable and (protocols or len(unusable) == len(versions)):
+        _refuse(unusable[0], suites, (*suites13, *suites12), chosen=bool(cipher_suites))
     versions = tuple(version for version in versions if usable[version])
-    require(
-        bool(versions), "cipher_suites", f"none is of a version that the policy allows: {policy.protocols}"
-    )
     if V.TLSv1_3 not in versions:
         suites13 = ()
         all_groups = tuple(group for group in all_groups if group in _groups_of(suites12))
@@ -218,6 +215,22 @@ def make_parameters(
         dh_groups12=tuple(group for group in all_groups if group in FINITE_FIELDS) or DH_GROUPS,
         schemes12=schemes12,
     )
+
+
+def _refuse(version: V, suites: Iterable[S], usable: Iterable[S], *, chosen: bool) -> NoReturn:
+    """Say what keeps ``version`` from being spoken. ``usable``: of the suites those for which nothing is
+    missing; ``chosen``: they were given, and are not the policy's.
+    """
+    known = SUITES if version is V.TLSv1_3 else SUITES12
+    if any(suite in known for suite in usable):
+        knob, why = "signature_schemes", "none signs in it"
+    elif any(suite in known for suite in suites):
+        knob, why = "groups", "none is a curve, which its cipher suites need"
+    elif chosen:
+        knob, why = "cipher_suites", "none is of it"
+    else:
+        knob, why = "protocols", "the policy has no cipher suites of it: give some, or another policy"
+    raise Misuse(Reason.BAD_CONFIGURATION, f"{knob}: {version} cannot be spoken, as {why}")
 
 
 def _groups_of(suites12: Iterable[S]) -> frozenset[G]:

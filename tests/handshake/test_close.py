@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from loopback import connect_pair, feed, pump, shake_hands
+from loopback import client12, connect_pair, feed, pump, server12, shake_hands
 from rogue import connected_rogue, plaintext, sealed
 
 from pellucid import Misuse, TLSError
@@ -171,3 +171,83 @@ def test_closing_at_once_loses_nothing() -> None:
     server.close()
     client_events, _ = pump(client, server)
     assert client_events[-2:] == [DataReceived(b"and an answer"), PeerClosed()]
+
+
+# -- TLS 1.2: both directions at once
+
+
+def pair12(side: int) -> tuple[Connection, Connection]:
+    pair = shake_hands(client12(), server12())
+    return pair[side], pair[1 - side]
+
+
+@SIDES
+def test_in_tls_1_2_close_notify_is_answered(side: int) -> None:
+    """RFC 5246 7.2.1: by "a close_notify alert of its own", and nothing else."""
+    closing, other = pair12(side)
+    closing.send_data(b"the last of it")
+    closing.close()
+    other.send_data(b"too late" * 10_000)
+    assert other.receive_data(closing.data_to_send()) == [DataReceived(b"the last of it"), PeerClosed()]
+    said = other.data_to_send()
+    assert (said[0], len(said)) == (ContentType.alert, 5 + 8 + 2 + 16)
+    assert other.data_to_send() == b""
+    assert closing.receive_data(said) == [PeerClosed()]
+    assert closing.state == other.state == "CLOSED"
+
+
+@SIDES
+def test_in_tls_1_2_nothing_is_sent_to_who_has_closed(side: int) -> None:
+    closing, other = pair12(side)
+    closing.close()
+    other.receive_data(closing.data_to_send())
+    with pytest.raises(Misuse, match="the peer has closed") as caught:
+        other.send_data(b"more")
+    assert caught.value.reason is Reason.CONNECTION_CLOSED
+    other.data_to_send()
+    other.close()
+    assert other.data_to_send() == b""
+
+
+def test_in_tls_1_2_both_may_close_at_once() -> None:
+    client, server = shake_hands(client12(), server12())
+    client.close()
+    server.close()
+    client_events, server_events = pump(client, server)
+    assert client_events == server_events == [PeerClosed()]
+    assert client.state == server.state == "CLOSED"
+
+
+@SIDES
+def test_in_tls_1_2_what_follows_close_notify_is_not_read(side: int) -> None:
+    closing, other = pair12(side)
+    closing.close()
+    other.receive_data(closing.data_to_send() + b"whatever this is")
+    assert other.state == "CLOSED"
+    assert other.receive_eof() == []
+
+
+@SIDES
+def test_a_handshake_of_tls_1_2_may_be_cancelled(side: int) -> None:
+    """By the client before anything is answered, by the server with its first flight."""
+    pair: tuple[Connection, Connection] = connect_pair(client12(), server12())
+    cancelling, other = pair[side], pair[1 - side]
+    if side:
+        cancelling.receive_data(other.data_to_send())
+    cancelling.close()
+    with pytest.raises(TLSError) as caught:
+        other.receive_data(cancelling.data_to_send())
+    assert caught.value.reason is Reason.CLOSED_DURING_HANDSHAKE
+    assert not other.handshake_complete
+
+
+def test_a_client_of_tls_1_2_that_cancels_behind_its_finished_has_connected_the_server() -> None:
+    """Nothing told it that the client would be gone."""
+    client, server = connect_pair(client12(), server12())
+    server.receive_data(client.data_to_send())
+    client.receive_data(server.data_to_send())
+    client.close()
+    events = server.receive_data(client.data_to_send())
+    assert [type(event) for event in events] == [HandshakeCompleted, PeerClosed]
+    assert client.receive_data(server.data_to_send()) == []
+    assert not client.handshake_complete

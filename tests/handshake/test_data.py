@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from loopback import client_config, connect_pair, pump, server_config, shake_hands
+from loopback import client_config, connect_pair, credential, pump, server_config, shake_hands
 
 from pellucid.connection import Connection
 from pellucid.events import DataReceived, Event
@@ -42,7 +42,10 @@ def record_lengths(data: bytes) -> list[int]:
 @pytest.mark.parametrize("suite", SUPPORTED_CIPHER_SUITES, ids=str)
 def test_a_mebibyte_each_way_at_once(suite: str) -> None:
     """In alternation, no more than 64 KiB at a time, none of it mixed up."""
-    pair = shake_hands(client_config(cipher_suites=[suite]), server_config(cipher_suites=[suite]))
+    keys = [credential(), credential("rsa")]
+    pair = shake_hands(
+        client_config(cipher_suites=[suite]), server_config(cipher_suites=[suite], credentials=keys)
+    )
     sent = payload(MIB, 1), payload(MIB, 2)
     for connection, data in zip(pair, sent, strict=True):
         connection.send_data(data)

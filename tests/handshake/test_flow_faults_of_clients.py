@@ -13,6 +13,7 @@ import pytest
 from faults import (
     ALPN,
     MUTUAL,
+    ONLY_13,
     ONLY_X25519,
     PSK,
     RETRY,
@@ -76,14 +77,27 @@ CLIENT_LIES: dict[str, Fault] = {
         Reason.WRONG_COMPRESSION_METHOD,
     ),
     "ClientHello of TLS 1.2": Fault(
-        "client", ClientHello, drop(E.supported_versions), PeerIncompatible, Reason.NO_SHARED_VERSION
+        "client",
+        ClientHello,
+        drop(E.supported_versions),
+        PeerIncompatible,
+        Reason.NO_SHARED_VERSION,
+        ({}, ONLY_13),
     ),
     "only versions that nobody knows": Fault(
+        "client",
+        ClientHello,
+        change(ext.SupportedVersionsClientHello, versions=[0x7F1C, 0x0305]),
+        PeerIncompatible,
+        Reason.NO_SHARED_VERSION,
+    ),
+    "only TLS 1.2 among versions that nobody knows": Fault(
         "client",
         ClientHello,
         change(ext.SupportedVersionsClientHello, versions=[0x7F1C, V12]),
         PeerIncompatible,
         Reason.NO_SHARED_VERSION,
+        ({}, ONLY_13),
     ),
     "only suites that nobody knows": Fault(
         "client",

@@ -12,6 +12,7 @@ import pytest
 from faults import (
     ALPN,
     MUTUAL,
+    ONLY_13,
     ONLY_X25519,
     RETRY,
     WITH_PSK,
@@ -96,7 +97,12 @@ SERVER_LIES: dict[str, Fault] = {
         PeerMisbehaved,
         Reason.VERSION_NOT_OFFERED,
     ),
-    "TLS 1.2": Fault("server", ServerHello, as_tls12(), PeerIncompatible, Reason.NO_SHARED_VERSION),
+    "TLS 1.2": Fault(
+        "server", ServerHello, as_tls12(), PeerIncompatible, Reason.NO_SHARED_VERSION, (ONLY_13, {})
+    ),
+    "TLS 1.2 with a suite of TLS 1.3": Fault(
+        "server", ServerHello, as_tls12(), PeerMisbehaved, Reason.SUITE_NOT_OFFERED
+    ),
     "TLS 1.2 by a server that can do better": Fault(
         "server",
         ServerHello,

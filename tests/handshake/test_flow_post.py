@@ -235,7 +235,7 @@ def test_a_ticket_of_no_lifetime_is_not_kept() -> None:
 def test_tickets_of_one_connection_have_keys_of_their_own() -> None:
     client, server = shake_hands(server=server_config(tickets=False))
     events = client.receive_data(say(server, ticket(b"\x01")) + say(server, ticket(b"\x02")))
-    assert len({event.session.psk for event in events}) == 2  # type: ignore[union-attr]
+    assert len({event.session.secret for event in events}) == 2  # type: ignore[union-attr]
 
 
 # -- what must not come any more

@@ -127,7 +127,8 @@ def test_a_failed_connection_forgets_its_secrets(side: Side, seen: Seen) -> None
     connection = pair[SIDES.index(side)]
     fail(connection)
     hs = connection._hs
-    assert hs.read_secret == hs.write_secret == hs.exporter_secret == hs.resumption_secret == b""
+    assert hs.read_secret == hs.write_secret == hs.resumption_secret == b""
+    assert hs.exporter is None
     connection.data_to_send()
     assert secrets_held(connection, seen) == set()
 
@@ -234,11 +235,11 @@ def test_no_repr_of_an_offer_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> 
     assert isinstance(ours.hello, ClientHello)
     assert set(ours.shares) == {NamedGroup.x25519}
     resumed, external = ours.psks
-    secrets = [KEY, session.psk, resumed.schedule._secret, external.schedule._secret]
+    secrets = [KEY, session.secret, resumed.schedule._secret, external.schedule._secret]
     for thing in (ours.psks, resumed, external, ours.shares, StoreSession(session)):
         assert not any(shows(thing, secret) for secret in secrets)
     # The hello has random bytes from the same source, and shows them.
-    assert not any(shows(Offer(None, ours.shares, ours.psks, None), secret) for secret in secrets)  # type: ignore[arg-type]
+    assert not any(shows(Offer(None, ours.shares, ours.psks, session, None), secret) for secret in secrets)  # type: ignore[arg-type]
 
 
 def test_no_repr_of_an_effect_shows_a_secret() -> None:

@@ -71,8 +71,8 @@ class Peers:
         self.key_lines: KeyLines = []
         self.sessions = SessionStore()
         self.now = NOW
-        monkeypatch.setattr("pellucid.driver.verify_server", identity_of)
-        monkeypatch.setattr("pellucid.driver.verify_client", identity_of)
+        monkeypatch.setattr("pellucid.driver.judging.verify_server", identity_of)
+        monkeypatch.setattr("pellucid.driver.judging.verify_client", identity_of)
         monkeypatch.setattr("pellucid.crypto.signatures.RSA_MINIMUM_BITS", 1024)
 
     def knobs(self) -> dict[str, Any]:
@@ -266,7 +266,7 @@ def received_session(simple: Peers) -> Session:
 def test_a_ticket_becomes_the_session_of_the_rfc(simple: Peers) -> None:
     session = received_session(simple)
     ticket = simple.rfc.message("server", "NewSessionTicket")
-    assert session.psk == simple.rfc.secrets()["resumption_psk"]
+    assert session.secret == simple.rfc.secrets()["resumption_psk"]
     assert (session.ticket, session.ticket_age_add, session.lifetime_seconds, session.received_at) == (
         ticket.ticket,
         ticket.ticket_age_add,
@@ -283,11 +283,11 @@ class OneTicket(TicketKeys):
         super().__init__(Script([]), lambda: NOW)
         self.session = session
 
-    def open(self, ticket: bytes, now: float) -> TicketState | None:
+    def peek(self, ticket: bytes, now: float, _: ProtocolVersion) -> TicketState | None:
         assert ticket == self.session.ticket
         return TicketState(
             suite=SUITE.code,
-            psk=self.session.psk,
+            secret=self.session.secret,
             age_add=self.session.ticket_age_add,
             created_at=now,
             lifetime_seconds=self.session.lifetime_seconds,
@@ -308,7 +308,7 @@ class Resuming(Peers):
 
     def psks(self, trace: TraceView | None = None) -> list[Psk]:
         schedule = KeySchedule(SUITE, trace)
-        schedule.early(self.session.psk)
+        schedule.early(self.session.secret)
         return [Psk(self.session.ticket, SUITE, self.session, schedule)]
 
     def server(self, **knobs: Any) -> ServerConnection:
@@ -337,7 +337,7 @@ def resuming(simple: Peers, monkeypatch: pytest.MonkeyPatch) -> Resuming:
 def test_a_client_hello_with_a_psk_is_the_rfcs_with_its_binder(resuming: Resuming) -> None:
     hello = resuming.rfc.message("client", "ClientHello")
     del hello.extensions[ExtensionType.pre_shared_key]
-    offer = Offer(hello, {}, resuming.psks(), server_name())
+    offer = Offer(hello, {}, resuming.psks(), None, server_name())
     hs: Handshake[ClientConfig] = Handshake("client", ClientConfig(**resuming.knobs()), None)
     finish_hello(hs, offer)
     assert [hello.raw] == resuming.rfc.messages("client", "ClientHello")

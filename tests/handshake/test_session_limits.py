@@ -167,7 +167,7 @@ def test_a_line_of_tickets_ends_after_seven_days_at_the_server(pair: Pair) -> No
     pair.doctor(scope, authenticated_at=pair.now)
     assert not pair.resumes()
     assert pair.offered
-    assert pair.server_said == "unknown or expired"
+    assert pair.server_said == "expired"
 
 
 # -- for whom

@@ -74,7 +74,7 @@ def test_it_is_refused_when_protected(side: str) -> None:
 @BOTH
 def test_a_flood_of_it_is_refused(side: str) -> None:
     victim, rogue, _ = midway(side)
-    seen = victim._change_cipher_specs
+    seen = victim._hs.change_cipher_specs
     victim.receive_data(RECORD * (MAX_CHANGE_CIPHER_SPECS - seen))
     refuses_data(victim, rogue, RECORD, Reason.TOO_MANY_CHANGE_CIPHER_SPECS, UNEXPECTED)
 

@@ -111,7 +111,7 @@ def test_an_unknown_extension_in_an_answer_is_refused(
 #: Extensions that may stand in an answer and that the other side has not asked for.
 UNASKED: list[tuple[type[HandshakeMessage], str, int, Any]] = [
     (ServerHello, "client", E.pre_shared_key, ext.SelectedPsk(0)),
-    (EncryptedExtensions, "client", E.max_fragment_length, None),
+    (EncryptedExtensions, "client", E.max_fragment_length, ext.MaxFragmentLength(1)),
     (EncryptedExtensions, "client", E.use_srtp, None),
     (EncryptedExtensions, "client", E.heartbeat, None),
     (EncryptedExtensions, "client", E.client_certificate_type, None),

@@ -3,6 +3,8 @@
 A reader that trusts a length reads memory that is not the message's. Here: every message of a mutual
 handshake cut short, with a header that fits; and every byte of the hello, where no key protects it, set to
 what a liar would write. RFC 9846 6.2: decode_error is for a length that is out of range or does not fit.
+
+The messages of TLS 1.2 are in test_heartbleed12.py.
 """
 
 from __future__ import annotations
@@ -48,7 +50,12 @@ CUTS = 40
 
 @cache
 def client() -> ClientConfig:
-    return client_config(groups=["x25519"], credentials=[credential("ed25519", "client")], sessions=None)
+    return client_config(
+        protocols=["TLSv1.3"],
+        groups=["x25519"],
+        credentials=[credential("ed25519", "client")],
+        sessions=None,
+    )
 
 
 @cache
@@ -178,13 +185,18 @@ def test_a_server_takes_no_more_from_a_hello_than_is_there(lie: int) -> None:
 
 def test_a_server_refuses_a_hello_that_is_cut() -> None:
     original = hello()[4:]
+    # In front of the extensions a hello of TLS 1.2 may end.
+    decoded = decode_handshake(hello())
+    assert isinstance(decoded, ClientHello)
+    bare = 2 + 32 + 1 + 32 + 2 + 2 * len(decoded.cipher_suites) + 2
+    assert original[bare - 2 : bare] == b"\x01\x00"
     for length in range(len(original)):
         server, error = attempt(framed(1, original[:length]))
         assert error is not None
-        # In front of the extensions a hello of TLS 1.2 may end.
-        bare = length == 2 + 32 + 1 + 32 + 2 + 6 + 2
-        assert error.reason is (Reason.NO_SHARED_VERSION if bare else Reason.MALFORMED), length
-        assert server.data_to_send()[-1] == (A.protocol_version if bare else A.decode_error)
+        expected = Reason.EXTENDED_MASTER_SECRET_MISSING if length == bare else Reason.MALFORMED
+        assert error.reason is expected, length
+        alert = A.handshake_failure if length == bare else A.decode_error
+        assert server.data_to_send()[-1] == alert
 
 
 def test_a_heartbeat_is_not_answered() -> None:

@@ -16,7 +16,13 @@ from pellucid import ClientConfig, ServerConfig
 from pellucid.codes import AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion
 from pellucid.crypto.groups import generate
 from pellucid.errors import Reason
-from pellucid.messages import ClientHello, HandshakeMessage, HelloRetryRequest, ServerHello
+from pellucid.messages import (
+    HELLO_RETRY_RANDOM,
+    ClientHello,
+    HandshakeMessage,
+    HelloRetryRequest,
+    ServerHello,
+)
 from pellucid.messages import extensions as ext
 
 ILLEGAL = AlertDescription.illegal_parameter
@@ -163,6 +169,26 @@ def test_a_request_with_an_extension_that_was_not_offered_is_refused(code: int) 
     client_refuses_retry(change, Reason.UNSOLICITED_EXTENSION, AlertDescription.unsupported_extension)
 
 
+def only_12() -> ClientConfig:
+    return client_config(protocols=["TLSv1.2"], sessions=None)
+
+
+@pytest.mark.parametrize("version", [None, ProtocolVersion.TLSv1_3, ProtocolVersion.TLSv1_2], ids=str)
+def test_a_client_of_tls_12_alone_takes_no_request(version: ProtocolVersion | None) -> None:
+    """TLS 1.2 has no HelloRetryRequest: a ServerHello with its random is no ServerHello."""
+
+    def retrying(hello: ServerHello) -> None:
+        hello.random = HELLO_RETRY_RANDOM
+        hello.extensions.clear()
+        hello.extensions.add(ext.Cookie(b"come again"))
+        if version is not None:
+            hello.extensions.add(ext.SupportedVersionsServerHello(version))
+
+    reason = Reason.MISSING_EXTENSION if version is None else Reason.VERSION_NOT_OFFERED
+    alert = AlertDescription.missing_extension if version is None else ILLEGAL
+    client_refuses(edit(ServerHello, retrying), reason, alert, client=only_12())
+
+
 # -- what a server refuses
 
 
@@ -205,9 +231,11 @@ CHANGES: dict[str, Callable[[ClientHello], Any]] = {
     "no server name": lambda hello: hello.extensions.pop(E.server_name),
     "ALPN": extension(E.application_layer_protocol_negotiation, ext.ProtocolNameList([b"http/1.1"])),
     "signature schemes": extension(E.signature_algorithms, ext.SignatureSchemeList([0x0403])),
-    "versions": extension(
-        E.supported_versions,
-        ext.SupportedVersionsClientHello([ProtocolVersion.TLSv1_3, ProtocolVersion.TLSv1_2]),
+    "a version less": extension(
+        E.supported_versions, ext.SupportedVersionsClientHello([ProtocolVersion.TLSv1_3])
+    ),
+    "TLS 1.2 after all": extension(
+        E.supported_versions, ext.SupportedVersionsClientHello([ProtocolVersion.TLSv1_2])
     ),
     "no versions": lambda hello: hello.extensions.pop(E.supported_versions),
     "an unknown extension more": extension(0x1234, ext.UnknownExtension(b"")),

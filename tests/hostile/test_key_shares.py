@@ -1,23 +1,27 @@
 """Invalid curve points, small subgroups and low order, and key_share confusion.
 
 A share that is no element of its group, or of a tiny part of it, makes a secret that an attacker knows, or
-that tells bits of a private key. RFC 9846 4.3.8.1, 4.3.8.2 and 7.4: such shares end the handshake.
+that tells bits of a private key. RFC 9846 4.3.8.1, 4.3.8.2 and 7.4: such shares end the handshake. In TLS 1.2
+it is so on curves, too (RFC 8422 5.10, 5.11); its finite fields are in test_logjam.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from loopback import NAME, client_config, server_config
-from rogue import client_refuses, connected_rogue, edit, rogue_server, run, server_refuses
+from loopback import NAME, client_config, credential, server_config
+from rogue import client_refuses, connected_rogue, edit, replace, rogue_server, run, server_refuses
+from rogue12 import Side, client_of, refused12, server_of, signing
 
 from pellucid import ClientConnection
-from pellucid.codes import AlertDescription, ExtensionType, NamedGroup
+from pellucid.codes import AlertDescription, ECCurveType, ExtensionType, NamedGroup
 from pellucid.crypto import groups_ff
 from pellucid.errors import Reason
-from pellucid.messages import ClientHello, ServerHello
+from pellucid.messages import ClientHello, ServerHello, tls12
 from pellucid.messages import extensions as ext
+from pellucid.policy import CURVES_12
 
 ILLEGAL = AlertDescription.illegal_parameter
 G = NamedGroup
@@ -291,3 +295,53 @@ def test_a_client_refuses_a_group_that_it_sent_no_share_of(group: int) -> None:
         Reason.GROUP_NOT_OFFERED,
         ILLEGAL,
     )
+
+
+# -- TLS 1.2
+
+CASES_12 = [
+    pytest.param(group, share, id=f"{group}-{fault}")
+    for group, faults in BAD_SHARES.items()
+    for fault, share in faults.items()
+    if group in CURVES_12
+]
+
+
+def on(group: NamedGroup) -> dict[str, Any]:
+    """Both ends of a connection of TLS 1.2 on this curve; the server's own key is on none."""
+    return {
+        "client": client_of(groups=[group], sessions=None),
+        "server": server_of(groups=[group], credentials=[credential("ed25519")]),
+    }
+
+
+@pytest.mark.parametrize("group, share", CASES_12)
+def test_a_client_of_tls_12_refuses_a_bad_share(group: NamedGroup, share: bytes) -> None:
+    """Signed by the server itself: it is the share that is wrong, and nothing else."""
+    params = tls12.ServerECDHParams(ECCurveType.named_curve, group, share)
+    tamper = signing(tls12.ServerECDHParams.codec.encode(params))
+    refused12("client", Reason.INVALID_KEY_SHARE, ILLEGAL, tamper, **on(group))
+
+
+@pytest.mark.parametrize("group, share", CASES_12)
+def test_a_server_of_tls_12_refuses_a_bad_share(group: NamedGroup, share: bytes) -> None:
+    change = edit(tls12.ClientKeyExchangeECDHE, lambda message: setattr(message, "ecdh_Yc", share))
+    refused12("server", Reason.INVALID_KEY_SHARE, ILLEGAL, change, **on(group))
+
+
+@pytest.mark.parametrize("group", sorted(CURVES_12), ids=str)
+def test_an_empty_share_of_tls_12_is_malformed(group: NamedGroup) -> None:
+    """RFC 8422 5.4: opaque point <1..2^8-1>."""
+    tamper = signing(b"\x03" + group.to_bytes(2, "big") + b"\x00")
+    decode_error = AlertDescription.decode_error
+    refused12("client", Reason.MALFORMED, decode_error, tamper, **on(group))
+    empty = replace(tls12.ClientKeyExchangeECDHE, lambda _: b"\x00")
+    refused12("server", Reason.MALFORMED, decode_error, empty, **on(group))
+
+
+@pytest.mark.parametrize("formats", [[1], [1, 2], [2]], ids=str)
+@pytest.mark.parametrize("kind, side", [(ClientHello, "server"), (ServerHello, "client")])
+def test_who_knows_no_uncompressed_points_is_refused(kind: Any, side: Side, formats: list[int]) -> None:
+    """RFC 8422 5.1.2: the others are deprecated, and so the list without this one is of no use."""
+    change = edit(kind, lambda hello: hello.extensions.add(ext.ECPointFormatList(formats)))
+    refused12(side, Reason.ILLEGAL_PARAMETER, ILLEGAL, change)

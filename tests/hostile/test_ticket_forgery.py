@@ -87,7 +87,7 @@ def test_a_ticket_of_another_server_does_not_resume() -> None:
 def test_a_stolen_ticket_without_its_key_is_refused() -> None:
     """A ticket goes over the wire in clear: whoever sees it there does not have the key in it."""
     session, server = met()
-    thief = holding(dataclasses.replace(session, psk=bytes(len(session.psk))))
+    thief = holding(dataclasses.replace(session, secret=bytes(len(session.secret))))
     victim = ServerConnection(server)
     rogue = rogue_client(config=thief)
     error = run(rogue, victim, victim)
@@ -98,7 +98,7 @@ def test_a_stolen_ticket_without_its_key_is_refused() -> None:
 
 def test_a_binder_with_any_byte_changed_is_refused() -> None:
     session, server = met()
-    for offset in range(len(session.psk)):
+    for offset in range(len(session.secret)):
 
         def flip(hello: ClientHello, at: int = offset) -> None:
             psks = hello.extensions.find(ext.OfferedPsks)
@@ -185,7 +185,7 @@ def test_the_server_decrypts_no_more_than_a_few_identities() -> None:
     keys = server.ticket_keys
     assert keys is not None
     original = keys.open
-    keys.open = lambda ticket, now: opened.append(ticket) or original(ticket, now)  # type: ignore[method-assign,func-returns-value]
+    keys.open = lambda ticket, *rest: opened.append(ticket) or original(ticket, *rest)  # type: ignore[method-assign,func-returns-value]
 
     def many(hello: ClientHello) -> None:
         psks = hello.extensions[ExtensionType.pre_shared_key]

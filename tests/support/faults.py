@@ -23,6 +23,7 @@ PSK = ExternalPsk(b"an identity", b"sixteen bytes or more")
 MUTUAL = ({"credentials": [credential(purpose="client")]}, {"client_authentication": "required"})
 RETRY = ({"groups": ["x25519", "secp256r1"], "key_shares": ["x25519"]}, {"groups": ["secp256r1"]})
 ALPN = ({"alpn_protocols": ["h2", "http/1.1"]}, {"alpn_protocols": ["h2"]})
+ONLY_13 = {"protocols": ["TLSv1.3"]}
 ONLY_X25519 = ({"groups": ["x25519"]}, {"groups": ["x25519"]})
 WITH_PSK = ({"psks": [PSK]}, {"psks": [PSK], "credentials": []})
 Knobs = tuple[dict[str, Any], dict[str, Any]]

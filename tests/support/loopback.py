@@ -56,6 +56,16 @@ def server_config(**knobs: Any) -> ServerConfig:
     return ServerConfig(**(defaults | knobs))
 
 
+def client12(**knobs: Any) -> ClientConfig:
+    """A configuration that speaks TLS 1.2 alone."""
+    return client_config(**({"protocols": ["TLSv1.2"]} | knobs))
+
+
+def server12(**knobs: Any) -> ServerConfig:
+    """The same for a server."""
+    return server_config(**({"protocols": ["TLSv1.2"]} | knobs))
+
+
 def connect_pair(
     client: ClientConfig | None = None, server: ServerConfig | None = None, server_name: str | None = NAME
 ) -> tuple[ClientConnection, ServerConnection]:

@@ -143,7 +143,8 @@ class Replayed(Credential):
     def matches(self, server_name: str) -> bool:
         return server_name in self.names
 
-    def sign(self, scheme: SignatureScheme, data: bytes) -> bytes:
+    def sign(self, scheme: SignatureScheme, data: bytes, tls12: bool = False) -> bytes:
+        assert not tls12
         verify(identity_of(self.chain).public_key, scheme, self.signature, data)
         return self.signature
 
@@ -184,7 +185,7 @@ def offering(trace: Vectors, psks: Callable[[TraceView | None], list[Psk]]) -> C
         hello = trace.message("client", "ClientHello")
         hs.client_random = hello.random
         share = trace.private_share(NamedGroup.x25519)
-        return Offer(hello, {NamedGroup.x25519: share}, psks(hs.trace), server_name)
+        return Offer(hello, {NamedGroup.x25519: share}, psks(hs.trace), None, server_name)
         yield
 
     return make_offer  # type: ignore[return-value]

@@ -170,8 +170,8 @@ class Driver:
             return
         for session in sessions:
             self._hs.config.sessions.discard(session)
-        # A handshake that failed proves nothing: anybody could make us forget a session by its ID.
-        if self._cached and self.negotiated is not None:
+        # Not one that was named and not resumed: anybody could make us forget a session by its ID.
+        if self._cached:
             self._hs.config.cache.discard(self._cached)
 
     @property
@@ -299,7 +299,9 @@ class Driver:
     def _select_credential(
         self, effect: fx.SelectCredential
     ) -> tuple[Credential, SignatureScheme | None] | None:
-        return choose_credential(self._hs.config.credentials, effect, self._trace)
+        # A server of TLS 1.2 asks for each kind of key, and tells itself what came of it.
+        asks = effect.needs is not None and self._hs.side == "server"
+        return choose_credential(self._hs.config.credentials, effect, None if asks else self._trace)
 
     def _sign(self, effect: fx.Sign) -> bytes:
         return effect.credential.sign(effect.scheme, effect.content, tls12=effect.tls12)
@@ -309,7 +311,10 @@ class Driver:
 
     def _find_session(self, effect: fx.FindSession) -> Session | None:
         config, now = self._hs.config, self._hs.now()
-        session: Session | None = config.sessions.take(effect.server_name, now, config.session_scope)
+        asked = effect.server_name, now, config.session_scope
+        if self._trace and (why := config.sessions.why_none(*asked)):
+            self._trace.choice(what="session", ours=[], chosen="", rule=why)
+        session: Session | None = config.sessions.take(*asked)
         return session
 
     def _store_session(self, effect: fx.StoreSession) -> None:

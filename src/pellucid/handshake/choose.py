@@ -135,7 +135,7 @@ def choose_credential(
     best = min(usable, key=lambda entry: entry[0], default=None)
     chosen = best[1:] if best else None
     if trace:
-        _trace_credential(trace, credentials, wanted, chosen)
+        trace_credential(trace, credentials, wanted, chosen)
     return chosen
 
 
@@ -175,20 +175,28 @@ def _ability(credential: Credential, wanted: SelectCredential) -> tuple[bool, Si
     return scheme is not None and credential.can_sign, scheme
 
 
-def _trace_credential(
+def trace_credential(
     trace: TraceView,
     credentials: Sequence[Credential],
     wanted: SelectCredential,
     chosen: tuple[Credential, SignatureScheme | None] | None,
 ) -> None:
+    """Tell of the certificate that is shown, and of the scheme that its key signs with."""
     decrypts = wanted.needs is not None and wanted.needs.decrypts
+    name = wanted.server_name
+    does = "decrypts" if decrypts else "signs what the peer verifies"
+    rule = f"the first whose key {does}"
+    if chosen and name is not None:
+        fits = chosen[0].matches(name)
+        rule = (
+            f"the first for the name asked for, whose key {does}" if fits else f"{rule} (none has the name)"
+        )
     trace.choice(
         what="certificate" if trace.side == "server" else "client_certificate",
         ours=[credential.subject for credential in credentials],
-        theirs=[wanted.server_name] if wanted.server_name else [],
+        theirs=[name] if name else [],
         chosen=chosen[0].subject if chosen else "",
-        rule="the first for the name asked for, whose key "
-        + ("decrypts" if decrypts else "signs what the peer verifies"),
+        rule=rule,
     )
     if decrypts:
         return

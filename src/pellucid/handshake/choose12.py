@@ -7,10 +7,10 @@ TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
 from pellucid.codes import CipherSuite, NamedGroup, SignatureScheme, names_of
 from pellucid.crypto.suites12 import SUITES12, Suite12
 from pellucid.errors import PeerIncompatible, Reason
-from pellucid.handshake.choose import Misfits, first_shared, misfits
+from pellucid.handshake.choose import Misfits, first_shared, misfits, trace_credential
 from pellucid.handshake.client_hello12 import Request12
-from pellucid.handshake.effects import Flow, KeyNeeds
-from pellucid.handshake.flow import ServerHandshake, select_credential12
+from pellucid.handshake.effects import Flow, KeyNeeds, SelectCredential
+from pellucid.handshake.flow import ServerHandshake
 from pellucid.identity import Credential
 from pellucid.plain import plain
 
@@ -46,7 +46,7 @@ def choose12(hs: ServerHandshake, request: Request12) -> Flow[Choice12]:
             continue
         needs = suite.authentication, suite.key_exchange == "RSA"
         if needs not in credentials:
-            credentials[needs] = yield from _credential(request, suite)
+            credentials[needs] = yield _wanted(request, suite)
         selected = credentials[needs]
         if selected is None:
             what = (
@@ -88,16 +88,13 @@ def _group(hs: ServerHandshake, request: Request12, suite: Suite12) -> NamedGrou
     return None
 
 
-def _credential(request: Request12, suite: Suite12) -> Flow[Selected]:
-    needs = KeyNeeds([suite.authentication], suite.key_exchange == "RSA", request.groups)
-    return (
-        yield from select_credential12(
-            request.server_name,
-            request.schemes,
-            request.certificate_schemes,
-            request.authorities,
-            needs,
-        )
+def _wanted(request: Request12, suite: Suite12) -> SelectCredential:
+    return SelectCredential(
+        request.server_name,
+        request.schemes,
+        request.certificate_schemes,
+        request.authorities,
+        KeyNeeds([suite.authentication], suite.key_exchange == "RSA", request.groups),
     )
 
 
@@ -115,7 +112,11 @@ def _trace(
         chosen=str(chosen.suite) if chosen else "",
         rule=rule,
     )
-    if chosen is not None and chosen.group is not None:
+    if chosen is None:
+        return
+    selected = chosen.credential, chosen.scheme
+    trace_credential(hs.trace, hs.config.credentials, _wanted(request, chosen.suite), selected)
+    if chosen.group is not None:
         hs.trace.choice(
             what="group",
             ours=[str(group) for group in hs.config.parameters.groups],

@@ -186,7 +186,6 @@ def _find_session(hs: ClientHandshake, server_name: Name | None) -> Flow[Session
 
 
 def _usable12(hs: ClientHandshake, session: Session) -> bool:
-    length = hs.config.max_fragment_length or 0
     return (
         # RFC 5246 7.4.1.2: the list of suites "MUST include at least the cipher_suite from that session."
         session.cipher_suite in hs.config.parameters.suites12
@@ -194,7 +193,7 @@ def _usable12(hs: ClientHandshake, session: Session) -> bool:
         and session.extended_master_secret
         and hs.config.parameters.extended_master_secret != "never"
         # RFC 6066 4: it "applies for the duration of the session including session resumptions."
-        and session.max_fragment_length in (0, length)
+        and session.max_fragment_length == (hs.config.max_fragment_length or 0)
     )
 
 

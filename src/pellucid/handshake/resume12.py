@@ -11,6 +11,7 @@ from pellucid.handshake.proofs import Origin
 from pellucid.handshake.resume import why_not_resume
 from pellucid.handshake.security12 import SecurityParameters
 from pellucid.identity import VerifiedIdentity
+from pellucid.messages import extensions as ext
 from pellucid.messages import tls12
 from pellucid.plain import plain
 from pellucid.result import Negotiated
@@ -40,6 +41,8 @@ def find_session12(hs: ServerHandshake, request: Request12) -> Flow[Resumed12 | 
     elif hs.config.cache is not None:
         # A client that offers TLS 1.3 as well may send an ID that means nothing.
         found = yield FindCached(session_id)
+        if found == "unknown" and _offers_13(request):
+            return None
     resumed: Resumed12 | None = None
     refusal = found if isinstance(found, str) else ""
     if not isinstance(found, str):
@@ -54,6 +57,11 @@ def find_session12(hs: ServerHandshake, request: Request12) -> Flow[Resumed12 | 
             Reason.EXTENDED_MASTER_SECRET_CHANGED, "the session has an extended master secret, the client not"
         )
     return resumed
+
+
+def _offers_13(request: Request12) -> bool:
+    versions = request.hello.extensions.find(ext.SupportedVersionsClientHello)
+    return versions is not None and ProtocolVersion.TLSv1_3 in versions.versions
 
 
 #: The one refusal that ends the handshake.

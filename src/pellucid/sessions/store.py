@@ -57,6 +57,17 @@ class SessionStore:
                 del self._by_name[key]
             return found
 
+    def why_none(self, server_name: str | None, now: float, scope: bytes = b"") -> str:
+        """Why ``take`` would give nothing, though there is something of this name; "" otherwise."""
+        with self._lock:
+            kept = self._by_name.get((server_name, scope), ())
+            if any(not session.expired(now) for session in kept):
+                return ""
+            if kept:
+                return "the session that we kept has expired"
+            others = any(name == server_name for name, _ in self._by_name)
+            return "the session that we kept has other roots, credentials or versions" if others else ""
+
     def discard(self, session: Session) -> None:
         """Forgets a session whose connection failed, if it is here: it starts no other one.
 
