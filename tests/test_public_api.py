@@ -217,7 +217,10 @@ BOTH: dict[str, dict[str, Any]] = {
     "groups": {"groups": ["x25520"]},
     "groups, by number": {"groups": [0x1A1A]},
     "groups, twice": {"groups": ["x25519", "x25519"]},
-    "cipher_suites, none of the version": {"protocols": ["TLSv1.2"], "cipher_suites": ["TLS_AES_128_GCM_SHA256"]},
+    "cipher_suites, none of the version": {
+        "protocols": ["TLSv1.2"],
+        "cipher_suites": ["TLS_AES_128_GCM_SHA256"],
+    },
     "groups, without a curve": {
         "protocols": ["TLSv1.2"],
         "groups": ["X25519MLKEM768"],
