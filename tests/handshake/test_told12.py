@@ -1,4 +1,4 @@
-"""What the trace of TLS 1.2 tells is what happened: the certificate that was shown, why nothing was resumed."""
+"""What the trace of TLS 1.2 tells is what happened: which certificate was shown, why nothing was resumed."""
 
 from __future__ import annotations
 

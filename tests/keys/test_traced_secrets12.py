@@ -72,7 +72,7 @@ def test_the_secrets_of_cbc_have_mac_keys_and_no_iv() -> None:
 @pytest.mark.parametrize(
     "name, formula",
     [
-        ("master_secret", 'PRF(pre_master_secret, "extended master secret", session_hash)[0..47]'),
+        ("master_secret", 'PRF(premaster_secret, "extended master secret", session_hash)[0..47]'),
         ("key_block", 'PRF(master_secret, "key expansion", ServerHello.random + ClientHello.random)'),
         ("client_write_key", "key_block[0..15]"),
         ("server_write_key", "key_block[16..31]"),
@@ -89,7 +89,7 @@ def test_the_formula_is_told(name: str, formula: str) -> None:
 def test_the_formula_of_a_master_secret_that_is_not_extended_has_the_randoms() -> None:
     event = events_of(GCM, extended=False)["master_secret"]
     assert event.formula == (
-        'PRF(pre_master_secret, "master secret", ClientHello.random + ServerHello.random)[0..47]'
+        'PRF(premaster_secret, "master secret", ClientHello.random + ServerHello.random)[0..47]'
     )
     assert dict(event.inputs)["ClientHello.random"] == CLIENT_RANDOM
 
@@ -111,7 +111,7 @@ def test_each_part_is_where_its_formula_says(suite: Suite12) -> None:
 
 def test_inputs_that_were_told_before_have_their_names() -> None:
     events = events_of(GCM)
-    assert dict(events["master_secret"].inputs)["pre_master_secret"] == "premaster_secret"
+    assert dict(events["master_secret"].inputs)["premaster_secret"] == "premaster_secret"
     assert dict(events["key_block"].inputs)["master_secret"] == "master_secret"
     assert dict(events["client_write_key"].inputs)["key_block"] == "key_block"
 

@@ -61,8 +61,8 @@ class Telling:
         bound = ("session_hash", RANDOM) if self.extended else ("ClientHello.random", RANDOM)
         view.secret(
             name="master_secret",
-            formula="PRF(pre_master_secret, ...)",
-            inputs=[("pre_master_secret", PREMASTER), bound],
+            formula="PRF(premaster_secret, ...)",
+            inputs=[("premaster_secret", PREMASTER), bound],
             value=MASTER,
         )
         self.keys(view)

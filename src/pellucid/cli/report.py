@@ -47,7 +47,7 @@ def _key_exchange(summary: Summary) -> str:
     if summary.agreed.tls12 and summary.outcome and summary.outcome.resumed:
         return "none: the session's master secret, with two new randoms"
     if summary.agreed.key_exchange:
-        return f"{summary.agreed.key_exchange}, {group or 'in a group without a name'}"
+        return f"{summary.agreed.key_exchange}, {group or summary.agreed.group or 'in a group without a name'}"
     return group or "none: pre-shared key alone"
 
 
@@ -76,6 +76,8 @@ def _client(summary: Summary) -> str:
         return f"showed {summary.client_claim}, and the server has not objected"
     if summary.outcome and summary.outcome.mutual:
         return "the one of the earlier session" if summary.outcome.resumed else "showed its certificate"
+    if summary.client_asked:
+        return "anonymous: it was asked, and showed no certificate"
     return "anonymous: it was not asked who it is"
 
 

@@ -95,20 +95,17 @@ def master_secret(
     if trace:
         trace.secret(
             name="master_secret",
-            formula='PRF(pre_master_secret, "master secret", ClientHello.random + ServerHello.random)[0..47]',
+            formula='PRF(premaster_secret, "master secret", ClientHello.random + ServerHello.random)[0..47]',
             inputs=(
-                ("pre_master_secret", pre_master_secret),
+                ("premaster_secret", pre_master_secret),
                 ("Label", "master secret"),
                 ("ClientHello.random", client_random),
                 ("ServerHello.random", server_random),
             ),
             value=secret,
-            used_for=_MASTER_SECRET_USE,
+            used_for="the key block, and both Finished",
         )
     return secret
-
-
-_MASTER_SECRET_USE = "the key block, both Finished, and resuming this session"
 
 
 def extended_master_secret(
@@ -123,14 +120,14 @@ def extended_master_secret(
     if trace:
         trace.secret(
             name="master_secret",
-            formula='PRF(pre_master_secret, "extended master secret", session_hash)[0..47]',
+            formula='PRF(premaster_secret, "extended master secret", session_hash)[0..47]',
             inputs=(
-                ("pre_master_secret", pre_master_secret),
+                ("premaster_secret", pre_master_secret),
                 ("Label", "extended master secret"),
                 ("session_hash", session_hash),
             ),
             value=secret,
-            used_for=_MASTER_SECRET_USE,
+            used_for="the key block, both Finished, and resuming this session",
         )
     return secret
 

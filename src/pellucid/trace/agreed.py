@@ -9,17 +9,21 @@ from pellucid.messages import Field
 from pellucid.trace.events import ChoiceEvent, Event, KeysEvent, MessageEvent, OutcomeEvent
 from pellucid.trace.suites import Anatomy, anatomy
 
-__all__ = ["NOTHING", "Agreed", "agreed_in"]
+__all__ = ["NOTHING", "Agreed", "agreed_in", "extensions_of", "versions_offered"]
 
-TLS12 = "TLSv1.2"
+TLS12, TLS13 = "TLSv1.2", "TLSv1.3"
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """Version and cipher suite by their names, "" where they were not reached, and what depends on them."""
+    """Version, cipher suite and group by their names, "" where they were not reached, and what depends on them.
+
+    A group of TLS 1.2 may be known by a description alone.
+    """
 
     protocol: str = ""
     cipher_suite: str = ""
+    group: str = ""
     resumed: bool = False
     encrypt_then_mac: bool = False
 
@@ -43,7 +47,7 @@ NOTHING = Agreed()
 
 def agreed_in(events: Iterable[Event]) -> Agreed:
     """What was agreed on in one connection."""
-    protocol = suite = ""
+    protocol = suite = group = ""
     resumed = encrypt_then_mac = False
     for event in events:
         match event:
@@ -51,6 +55,8 @@ def agreed_in(events: Iterable[Event]) -> Agreed:
                 protocol = event.chosen or protocol
             case ChoiceEvent(what="cipher_suite"):
                 suite = event.chosen or suite
+            case ChoiceEvent(what="group"):
+                group = event.chosen or group
             case ChoiceEvent(what="session"):
                 resumed = bool(event.chosen)
             case KeysEvent(epoch="session"):
@@ -60,9 +66,22 @@ def agreed_in(events: Iterable[Event]) -> Agreed:
             case OutcomeEvent():
                 protocol, suite = event.protocol or protocol, event.cipher_suite or suite
                 resumed = resumed or event.resumed
-    return Agreed(protocol, suite, resumed, encrypt_then_mac)
+    return Agreed(protocol, suite, group, resumed, encrypt_then_mac)
 
 
 def extensions_of(fields: Sequence[Field]) -> set[str]:
     """The names of the extensions of a hello, from its field tree."""
     return {inner.name for field in fields if field.name == "extensions" for inner in field.fields}
+
+
+def versions_offered(fields: Sequence[Field]) -> list[str]:
+    """The names of the versions that a ClientHello offers by its supported_versions, from its field tree."""
+    return [
+        version.meaning
+        for field in fields
+        if field.name == "extensions"
+        for extension in field.fields
+        if extension.name == "supported_versions"
+        for versions in extension.fields
+        for version in versions.fields
+    ]

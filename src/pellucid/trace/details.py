@@ -123,7 +123,8 @@ def _choice(event: ChoiceEvent, agreed: Agreed) -> list[Detail]:
     fine = bool(event.chosen)
     optional = event.what in OPTIONAL_CHOICES
     nothing = _NOTHING.get(event.what, "none that fits" if optional else "nothing in common")
-    rows = [Detail(_title(event), event.chosen or nothing, note=event.rule, ok=fine or optional)]
+    rule = event.rule if fine or event.what in _RESUMPTIONS else ""
+    rows = [Detail(_title(event), event.chosen or nothing, note=rule, ok=fine or optional)]
     if event.what == "cipher_suite" and event.chosen == agreed.cipher_suite:
         rows += _suite(agreed)
     other = "client" if event.side == "server" else "server"
@@ -134,6 +135,8 @@ def _choice(event: ChoiceEvent, agreed: Agreed) -> list[Detail]:
 
 
 _NOTHING = {"session": "none, so everything anew"}
+# Where there is none of these the rule says why not.
+_RESUMPTIONS = frozenset({"session", "psk"})
 
 
 def _suite(agreed: Agreed) -> list[Detail]:

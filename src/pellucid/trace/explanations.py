@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from pellucid.codes import ContentType, name_of
-from pellucid.trace.agreed import NOTHING, Agreed, extensions_of
+from pellucid.trace.agreed import NOTHING, TLS13, Agreed, versions_offered
 from pellucid.trace.events import (
     AlertEvent,
     CertificateEvent,
@@ -114,14 +114,25 @@ def event_id(event: Event, agreed: Agreed = NOTHING) -> str:
 
 
 def _message_variant(event: MessageEvent, agreed: Agreed) -> str:
+    if event.name == "ClientHello":
+        return _offer_variant(event, agreed)
     if not agreed.tls12:
         return ""
     if event.name in ("ServerKeyExchange", "ClientKeyExchange") and agreed.key_exchange:
         return f":{agreed.key_exchange}"
-    if event.name == "ClientHello" and "supported_versions" in extensions_of(event.fields):
-        return ""  # it offers TLS 1.3 as well, with all that belongs to it
-    resuming = agreed.resumed and event.name in ("ClientHello", "ServerHello")
-    return ":tls12:resuming" if resuming else ":tls12"
+    return ":tls12:resuming" if agreed.resumed and event.name == "ServerHello" else ":tls12"
+
+
+def _offer_variant(event: MessageEvent, agreed: Agreed) -> str:
+    """What a ClientHello offers says it alone: it may come to another version, or to none."""
+    if event.encrypted:
+        return ":renegotiation"
+    if not any(field.name == "random" for field in event.fields):  # not readable
+        return ":tls12" if agreed.tls12 else ""
+    versions = versions_offered(event.fields)
+    if TLS13 not in versions:
+        return ":tls12:resuming" if agreed.tls12 and agreed.resumed else ":tls12"
+    return ":both" if len(versions) > 1 else ""
 
 
 def _secret_id(event: SecretEvent, agreed: Agreed) -> str:

@@ -105,8 +105,15 @@ def failure_id(error: TLSError, own: Sequence[Event], side: str) -> str:
 
 
 def _received_id(description: int, own: Sequence[Event], side: str) -> str:
-    asked = any(isinstance(e, MessageEvent) and e.name == "CertificateRequest" for e in own)
+    messages = {event.name for event in own if isinstance(event, MessageEvent)}
+    asked = "CertificateRequest" in messages
     match description:
+        case AlertDescription.handshake_failure if _refused_to_renegotiate(own):
+            return "renegotiation_refused"
+        # RFC 5246 7.4.6: to a client without a certificate the server may respond "with a fatal
+        # handshake_failure alert"; not all of them take this one.
+        case code if code in CERTIFICATE_ALERTS | {AlertDescription.handshake_failure} and _had_none(own):
+            return "client_certificate_missing"
         case AlertDescription.certificate_required:
             return "client_certificate_missing"
         case AlertDescription.protocol_version:
@@ -117,13 +124,24 @@ def _received_id(description: int, own: Sequence[Event], side: str) -> str:
             return "unrecognized_name"
         case AlertDescription.inappropriate_fallback:
             return "inappropriate_fallback"
-        case AlertDescription.handshake_failure:
-            return "handshake_failure"
+        case AlertDescription.handshake_failure if "ServerHello" not in messages:
+            return "handshake_failure"  # with a ServerHello suite and group had been found
         case code if code in CERTIFICATE_ALERTS and side == "server":
             return "our_certificate_refused"
         case code if code in CERTIFICATE_ALERTS and asked:
             return "client_certificate_untrusted"
     return "alert_received"
+
+
+def _refused_to_renegotiate(own: Sequence[Event]) -> bool:
+    sent = (event for event in own if isinstance(event, AlertEvent) and event.direction == "sent")
+    return any(event.description == "no_renegotiation" for event in sent)
+
+
+def _had_none(own: Sequence[Event]) -> bool:
+    """Whether this side, a client, was asked for a certificate and had none to show."""
+    choices = [e for e in own if isinstance(e, ChoiceEvent) and e.what == "client_certificate"]
+    return bool(choices) and not choices[-1].chosen
 
 
 def _alert(error: TLSError, own: Sequence[Event]) -> tuple[str | None, Literal["sent", "received"] | None]:
@@ -143,9 +161,11 @@ def _observed(error: TLSError, own: Sequence[Event], side: str) -> str:
     for event in (choice for choice in choices.values() if not choice.chosen):
         if event.what == "client_certificate":
             sentences.append(
-                f"Of {len(event.ours) or 'no'} certificates that the {side} has, none was shown."
+                f"Of the certificates that the {side} has ({', '.join(event.ours)}) none was shown."
+                if event.ours
+                else f"The {side} has no certificate to show."
             )
-        elif event.what not in OPTIONAL_CHOICES:
+        elif event.what not in OPTIONAL_CHOICES and not _named(event, error.detail):
             theirs = "client" if side == "server" else "server"
             sentences.append(
                 f"For {event.what.replace('_', ' ')} the {side} has {', '.join(event.ours) or 'nothing'}; "
@@ -156,6 +176,12 @@ def _observed(error: TLSError, own: Sequence[Event], side: str) -> str:
         last = messages[-1]
         sentences.append(f"The last message before was {last.name}, {last.direction} by the {side}.")
     return " ".join(sentences)
+
+
+def _named(choice: ChoiceEvent, detail: str) -> bool:
+    """Whether the error has said already what each side has."""
+    names = (*choice.ours, *choice.theirs)
+    return bool(names) and all(name in detail for name in names)
 
 
 def _sentence(text: str) -> str:

@@ -126,8 +126,9 @@ class _Narrator:
                 draft.size = len(event.raw)
                 draft.protection = protection_of(side, event.epoch if event.encrypted else "plaintext")
                 draft.title = event.name
-                self.hellos += event.name == "ClientHello"
-                if event.name == "ClientHello" and self.hellos > 1:
+                first_flights = event.name == "ClientHello" and not event.encrypted
+                self.hellos += first_flights
+                if first_flights and self.hellos > 1:
                     draft.id = "message:ClientHello:second"
             case RecordEvent():
                 draft.id, draft.size = "message:ChangeCipherSpec", event.length

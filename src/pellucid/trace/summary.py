@@ -27,7 +27,7 @@ class Summary:
     """What ``summarise`` found.
 
     ``*_identity`` were verified; ``client_claim`` is the subject of what the client showed, seen from its
-    side. ``bytes_*`` count whole records, headers included, ``handshake_bytes_*`` messages alone;
+    side, and ``client_asked`` whether the server asked for anything. ``bytes_*`` count whole records, headers included, ``handshake_bytes_*`` messages alone;
     ``round_trips`` are those before the client could send data. ``forward_secrecy`` is the id of the
     explanation that says whether there is any, "" where no keys were agreed on.
     """
@@ -37,6 +37,7 @@ class Summary:
     server_identity: CertificateSummary | None
     client_identity: CertificateSummary | None
     client_claim: str
+    client_asked: bool
     handshake_bytes_from_client: int
     handshake_bytes_from_server: int
     bytes_from_client: int
@@ -77,6 +78,7 @@ def summarise(events: Sequence[Event]) -> Summary:
         server_identity=identities.get("server"),
         client_identity=identities.get("client"),
         client_claim=claims[-1] if claims else "",
+        client_asked=any(isinstance(e, MessageEvent) and e.name == "CertificateRequest" for e in events),
         handshake_bytes_from_client=_handshake_bytes(events, side, "client"),
         handshake_bytes_from_server=_handshake_bytes(events, side, "server"),
         bytes_from_client=_wire_bytes(events, side, "client"),
@@ -93,7 +95,8 @@ def _forward_secrecy(connected: OutcomeEvent, agreed: Agreed, events: Sequence[E
         # A resumed session has an exchange of its own there; only external PSKs may do without.
         return "forward_secrecy:ephemeral" if connected.group else "forward_secrecy:psk"
     if connected.resumed:
-        return "forward_secrecy:session"
+        by = [e.chosen for e in events if isinstance(e, ChoiceEvent) and e.what == "session"]
+        return "forward_secrecy:session:ticket" if "ticket" in by else "forward_secrecy:session"
     if agreed.suite is None or not agreed.suite.forward_secrecy:
         return "forward_secrecy:RSA"
     tickets = any(isinstance(e, MessageEvent) and e.name == "NewSessionTicket" for e in events)
