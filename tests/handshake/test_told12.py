@@ -71,7 +71,7 @@ def test_a_client_tells_that_its_session_has_expired(protocol: str) -> None:
     tickets = TicketKeys(lambda n: b"\x01" * n, lambda: NOW)
     client = client_config(sessions=store, trace=trace, **version, **later)
     pump_pair(client, server_config(tickets=tickets, **version, **later))
-    assert [choice.rule for choice in choices(trace, "session")] == ["the session that we kept has expired"]
+    assert [choice.rule for choice in choices(trace, "kept_session")] == ["the session that we kept has expired"]
 
 
 def test_a_client_tells_that_its_session_is_of_another_client() -> None:
@@ -80,7 +80,7 @@ def test_a_client_tells_that_its_session_is_of_another_client() -> None:
     trace = Trace()
     other = client_config(sessions=store, trace=trace, credentials=[credential("ecdsa", "client")], **V12)
     pump_pair(other, server_config(**V12))
-    rules = [choice.rule for choice in choices(trace, "session")]
+    rules = [choice.rule for choice in choices(trace, "kept_session")]
     assert rules == ["the session that we kept has other roots, credentials or versions"]
     assert store.why_none(NAME, NOW) != ""
     assert store.why_none("elsewhere.example", NOW) == ""

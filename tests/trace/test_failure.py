@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import pytest
 
@@ -30,7 +31,12 @@ CATALOGUE = (
     *("reset_after_client_hello", "silent_after_client_hello", "stalled_mid_flight"),
     *("key_does_not_match_certificate", "truncated", "downgrade_detected", "inappropriate_fallback"),
     *("weak_dh_group", "no_secure_renegotiation", "bad_renegotiation_info", "too_many_renegotiations"),
-    *("extended_master_secret_missing", "extended_master_secret_changed", "session_mismatch"),
+    *(
+        "renegotiation_refused",
+        "extended_master_secret_missing",
+        "extended_master_secret_changed",
+        "session_mismatch",
+    ),
 )
 HEADER = bytes.fromhex("1603030000")
 
@@ -111,6 +117,65 @@ def test_a_received_alert_is_the_peers_finding(description: int, identifier: str
 def test_an_alert_about_a_certificate_is_about_ours_if_we_were_asked_for_one(description: int) -> None:
     asked = client_view("ServerHello", "CertificateRequest")
     assert failure_id(AlertReceived(description, ""), asked) == "client_certificate_untrusted"
+
+
+@pytest.mark.parametrize("description", ["handshake_failure", "bad_certificate", "certificate_required"])
+def test_who_was_asked_for_a_certificate_and_had_none_lacks_that(description: str) -> None:
+    """RFC 5246 7.4.6: a TLS 1.2 server may end it by handshake_failure; others say it otherwise."""
+    view = client_view("ServerHello", "CertificateRequest")
+    view.choice(what="client_certificate", chosen="", rule="")
+    error = AlertReceived(AlertDescription[description], "")
+    assert failure_id(error, view) == "client_certificate_missing"
+
+
+def test_who_showed_a_certificate_does_not_lack_one() -> None:
+    view = client_view("ServerHello", "CertificateRequest")
+    view.choice(what="client_certificate", ours=["CN=me"], chosen="CN=me", rule="")
+    for description, expected in (
+        (AlertDescription.handshake_failure, "alert_received"),
+        (AlertDescription.bad_certificate, "client_certificate_untrusted"),
+    ):
+        assert failure_id(AlertReceived(description, ""), view) == expected
+
+
+@pytest.mark.parametrize(
+    "ours, words",
+    [
+        ([], "The client has no certificate to show."),
+        (["CN=a", "CN=b"], "Of the certificates that the client has (CN=a, CN=b) none was shown."),
+    ],
+)
+def test_that_no_certificate_was_shown_is_observed(ours: list[str], words: str) -> None:
+    view = Trace().view("client")
+    view.choice(what="client_certificate", ours=ours, chosen="", rule="")
+    error = AlertReceived(AlertDescription.handshake_failure, "it ended")
+    assert words in failure_of(error, view.trace.events).observed
+
+
+@pytest.mark.parametrize("way", ["sent", "received"])
+def test_after_a_server_hello_suite_and_group_are_not_what_was_missing(
+    way: Literal["sent", "received"],
+) -> None:
+    view = Trace().view("client" if way == "received" else "server")
+    view.message(direction=way, name="ServerHello", raw=bytes(4), encrypted=False, epoch="plaintext")
+    failure = failure_of(AlertReceived(AlertDescription.handshake_failure, ""), view.trace.events, view.side)
+    assert failure.id == "alert_received"
+    assert "suite" not in failure.inferred + failure.possible
+
+
+def test_a_handshake_failure_after_our_no_renegotiation_is_about_that() -> None:
+    view = client_view("ServerHello")
+    view.alert(direction="sent", level="warning", description="no_renegotiation")
+    error = AlertReceived(AlertDescription.handshake_failure, "")
+    assert failure_id(error, view) == "renegotiation_refused"
+    assert failure_id(AlertReceived(AlertDescription.internal_error, ""), view) == "alert_received"
+
+
+def test_what_the_error_says_already_is_not_said_again() -> None:
+    view = Trace().view("server")
+    view.choice(what="group", ours=("x25519",), theirs=("x448",), chosen="", rule="")
+    error = PeerIncompatible(Reason.NO_SHARED_GROUP, "the client offers x448; we accept x25519")
+    assert "For group" not in failure_of(error, view.trace.events, "server").observed
 
 
 def test_an_alert_about_a_certificate_is_no_accusation_if_we_were_not_asked() -> None:

@@ -233,7 +233,7 @@ def test_a_connection_that_failed_has_nothing_to_say_of_it() -> None:
 
 
 def test_each_answer_is_explained() -> None:
-    answers = ("ephemeral", "ticket", "RSA", "session", "psk")
+    answers = ("ephemeral", "ticket", "RSA", "session", "session:ticket", "psk")
     assert all(f"forward_secrecy:{answer}" in explanations() for answer in answers)
 
 

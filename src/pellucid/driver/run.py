@@ -313,7 +313,7 @@ class Driver:
         config, now = self._hs.config, self._hs.now()
         asked = effect.server_name, now, config.session_scope
         if self._trace and (why := config.sessions.why_none(*asked)):
-            self._trace.choice(what="session", ours=[], chosen="", rule=why)
+            self._trace.choice(what="kept_session", ours=[], chosen="", rule=why)
         session: Session | None = config.sessions.take(*asked)
         return session
 

@@ -181,7 +181,7 @@ def _find_session(hs: ClientHandshake, server_name: Name | None) -> Flow[Session
         usable = _usable12(hs, session)
     if hs.trace and not usable:
         rule = "we do not offer its suite, or not on its terms, any more"
-        hs.trace.choice(what="session", ours=[str(session.cipher_suite)], chosen="", rule=rule)
+        hs.trace.choice(what="kept_session", ours=[str(session.cipher_suite)], chosen="", rule=rule)
     return session if usable else None
 
 

@@ -16,9 +16,9 @@ TLS12, TLS13 = "TLSv1.2", "TLSv1.3"
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """Version, cipher suite and group by their names, "" where they were not reached, and what depends on them.
+    """Version, cipher suite and group by their names, and what depends on them.
 
-    A group of TLS 1.2 may be known by a description alone.
+    They are "" where they were not reached. A group of TLS 1.2 may be known by a description alone.
     """
 
     protocol: str = ""

@@ -29,7 +29,7 @@ GREAT_CHECKS = frozenset(
 )
 
 # No session to resume, no client certificate (and so no scheme for it): the handshake goes on without.
-OPTIONAL_CHOICES = frozenset({"psk", "session", "client_certificate", "signature_scheme"})
+OPTIONAL_CHOICES = frozenset({"psk", "session", "kept_session", "client_certificate", "signature_scheme"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +134,9 @@ def _choice(event: ChoiceEvent, agreed: Agreed) -> list[Detail]:
     return rows
 
 
-_NOTHING = {"session": "none, so everything anew"}
+_NOTHING = {"session": "none, so everything anew", "kept_session": "not offered"}
 # Where there is none of these the rule says why not.
-_RESUMPTIONS = frozenset({"session", "psk"})
+_RESUMPTIONS = frozenset({"session", "kept_session", "psk"})
 
 
 def _suite(agreed: Agreed) -> list[Detail]:

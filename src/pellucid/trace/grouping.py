@@ -58,6 +58,8 @@ def group_of(event: Event, run: Sequence[Event], agreed: Agreed) -> str:
         return _group_of_secret(event, run, agreed)
     variant = ":tls12" if agreed.tls12 else ""
     match event:
+        case ChoiceEvent(what="kept_session"):
+            return "step:offer"
         case ChoiceEvent(side="client", what="group") if agreed.tls12:
             return f"step:premaster:{agreed.key_exchange}"  # it comes with the server's share
         case ChoiceEvent(side="client"):

@@ -27,9 +27,10 @@ class Summary:
     """What ``summarise`` found.
 
     ``*_identity`` were verified; ``client_claim`` is the subject of what the client showed, seen from its
-    side, and ``client_asked`` whether the server asked for anything. ``bytes_*`` count whole records, headers included, ``handshake_bytes_*`` messages alone;
-    ``round_trips`` are those before the client could send data. ``forward_secrecy`` is the id of the
-    explanation that says whether there is any, "" where no keys were agreed on.
+    side, and ``client_asked`` whether the server asked for anything. ``bytes_*`` count whole records, headers
+    included, ``handshake_bytes_*`` messages alone; ``round_trips`` are those before the client could send
+    data. ``forward_secrecy`` is the id of the explanation that says whether there is any, "" where no keys
+    were agreed on.
     """
 
     outcome: OutcomeEvent | None
