@@ -48,6 +48,12 @@ def test_each_failure_has_its_exit_code(error: BaseException | None, code: int) 
     assert exit_code(error) == code
 
 
+@pytest.mark.parametrize("description", ["handshake_failure", "bad_certificate"])
+def test_that_our_certificate_was_missing_counts_whatever_the_alert(description: str) -> None:
+    error = AlertReceived(AlertDescription[description], "")
+    assert exit_code(error, failure_id="client_certificate_missing") is Exit.OURS_REJECTED
+
+
 @pytest.mark.parametrize(
     "error", [ConnectionResetError(104, "reset"), TLSError(Reason.CONNECTION_FAILED), OSError("odd")]
 )

@@ -1,4 +1,4 @@
-"""The summary at the end of a story, as the server alone tells it: it judges no certificate of a server."""
+"""The summary at the end of a story, as one side alone tells it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from pellucid.cli.report import show_summary
 from pellucid.trace.summary import summarise
 
 
+def told(trace: Trace) -> str:
+    """The summary as the commands show it."""
+    written = io.StringIO()
+    show_summary(Storyteller(Console(file=written, width=100), 0), summarise(trace.events))
+    return written.getvalue()
+
+
 @pytest.mark.parametrize(
     "suite, words",
     [
@@ -23,9 +30,32 @@ from pellucid.trace.summary import summarise
     ],
 )
 def test_a_server_tells_how_it_proved_itself(suite: str, words: str) -> None:
+    """It judges no certificate of a server."""
     trace = Trace()
     server = server_config(credentials=[credential("rsa")], cipher_suites=[suite], trace=trace)
     pump(*connect_pair(client_config(cipher_suites=[suite]), server))
-    written = io.StringIO()
-    show_summary(Storyteller(Console(file=written, width=100), 0), summarise(trace.events))
-    assert words in written.getvalue().replace(" \n", "\n")
+    assert words in told(trace).replace(" \n", "\n")
+
+
+@pytest.mark.parametrize("protocol", ["TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize(
+    "asking, words", [("none", "it was not asked who it is"), ("optional", "it was asked, and showed no")]
+)
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_a_client_that_showed_nothing_was_asked_or_not(
+    protocol: str, asking: str, words: str, side: str
+) -> None:
+    trace = Trace()
+    client = client_config(protocols=[protocol], trace=trace if side == "client" else None)
+    server = server_config(client_authentication=asking, trace=trace if side == "server" else None)
+    pump(*connect_pair(client, server))
+    assert f"anonymous: {words}" in told(trace)
+
+
+def test_a_group_that_tls_has_no_name_for_is_described() -> None:
+    trace = Trace()
+    view = trace.view("client")
+    view.choice(what="group", chosen="RFC 3526's group 14 (2048 bits)", rule="the server chose it")
+    suite = "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256"
+    view.outcome(status="connected", protocol="TLSv1.2", cipher_suite=suite)
+    assert "DHE, RFC 3526's group 14 (2048 bits)" in told(trace)

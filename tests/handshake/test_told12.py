@@ -71,7 +71,9 @@ def test_a_client_tells_that_its_session_has_expired(protocol: str) -> None:
     tickets = TicketKeys(lambda n: b"\x01" * n, lambda: NOW)
     client = client_config(sessions=store, trace=trace, **version, **later)
     pump_pair(client, server_config(tickets=tickets, **version, **later))
-    assert [choice.rule for choice in choices(trace, "kept_session")] == ["the session that we kept has expired"]
+    assert [choice.rule for choice in choices(trace, "kept_session")] == [
+        "the session that we kept has expired"
+    ]
 
 
 def test_a_client_tells_that_its_session_is_of_another_client() -> None:

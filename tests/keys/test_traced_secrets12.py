@@ -116,6 +116,19 @@ def test_inputs_that_were_told_before_have_their_names() -> None:
     assert dict(events["client_write_key"].inputs)["key_block"] == "key_block"
 
 
+@pytest.mark.parametrize("extended", [True, False])
+def test_only_a_session_with_an_extended_master_secret_is_said_to_be_resumed(extended: bool) -> None:
+    trace = Trace()
+    view = trace.view("client")
+    if extended:
+        extended_master_secret("sha256", PREMASTER, bytes(32), trace=view)
+    else:
+        master_secret("sha256", PREMASTER, bytes(32), bytes(32), trace=view)
+    (event,) = trace.events
+    assert isinstance(event, SecretEvent)
+    assert ("resuming" in event.used_for) == extended
+
+
 def test_every_secret_has_a_use() -> None:
     assert all(event.used_for for suite in (GCM, CBC) for event in events_of(suite).values())
 

@@ -6,7 +6,7 @@ import pytest
 from fieldtrees import assert_exact, assert_within, walk
 from samples import BODIES, MESSAGES, PARTS, name_of_sample, wire_classes, with_header
 
-from pellucid.codes import CipherSuite, HandshakeType, ProtocolVersion
+from pellucid.codes import CipherSuite, ExtensionType, HandshakeType, ProtocolVersion
 from pellucid.errors import BadMessage, PeerMisbehaved, Reason
 from pellucid.messages import (
     HEADER_LENGTH,
@@ -262,7 +262,7 @@ def test_a_compression_method_is_described_by_its_name() -> None:
     hello = MESSAGES[4]
     assert isinstance(hello, ServerHello)
     described = {field.name: field for field in describe(hello.encode())}
-    assert described["legacy_compression_method"].meaning == "null"
+    assert described["compression_method"].meaning == "null"
 
 
 @pytest.mark.parametrize(
@@ -304,6 +304,49 @@ def test_change_cipher_spec_is_no_handshake_message() -> None:
 
 # -- descriptions
 
+IN_TLS12 = {
+    "legacy_version": ("client_version", "server_version"),
+    "legacy_session_id": ("session_id",),
+    "legacy_session_id_echo": ("session_id",),
+    "legacy_compression_methods": ("compression_methods",),
+    "legacy_compression_method": ("compression_method",),
+}
+
+
+def hello_of(cls: type[HandshakeMessage], *, versions: bool) -> HandshakeMessage:
+    """A sample that has supported_versions, or has not."""
+    return next(
+        m
+        for m in MESSAGES
+        if type(m) is cls and (ExtensionType.supported_versions in m.extensions) == versions  # type: ignore[attr-defined]
+    )
+
+
+@pytest.mark.parametrize(
+    "cls, names",
+    [
+        (ClientHello, ["client_version", "random", "session_id", "cipher_suites", "compression_methods"]),
+        (ServerHello, ["server_version", "random", "session_id", "cipher_suite", "compression_method"]),
+    ],
+)
+def test_a_hello_without_supported_versions_is_described_as_in_tls_12(
+    cls: type[HandshakeMessage], names: list[str]
+) -> None:
+    old = [field.name for field in describe(hello_of(cls, versions=False).encode())]
+    new = [field.name for field in describe(hello_of(cls, versions=True).encode())]
+    assert old[2:7] == names
+    assert new[2:7] == [name for name, _ in cls.codec.members][:5]
+
+
+@pytest.mark.parametrize(
+    "methods, meaning", [(b"\0", "null"), (b"\1\0", "DEFLATE, null"), (b"\t", "unknown (0x09)")]
+)
+def test_the_compression_methods_of_tls_12_are_named(methods: bytes, meaning: str) -> None:
+    hello = decode_handshake(hello_of(ClientHello, versions=False).encode())
+    hello.legacy_compression_methods = methods  # type: ignore[attr-defined]
+    described = {field.name: field for field in describe(hello.encode())}
+    assert described["compression_methods"].meaning == meaning
+
 
 @every_message
 def test_a_description_names_every_byte_once(message: HandshakeMessage) -> None:
@@ -312,7 +355,8 @@ def test_a_description_names_every_byte_once(message: HandshakeMessage) -> None:
     assert (msg_type.offset, msg_type.length, length.offset, length.length) == (0, 1, 1, 3)
     position = HEADER_LENGTH
     for field, (name, codec) in zip(fields, message.codec.members, strict=True):
-        assert (field.name, field.offset) == (name, position)
+        assert field.name in (name, *IN_TLS12.get(name, ()))
+        assert field.offset == position
         assert_exact(field, codec)
         position += field.length
     assert position == len(raw)

@@ -138,6 +138,25 @@ def test_an_explanation_says_where_to_read_on(identifier: str) -> None:
     assert re.match(r"(RFC \d+ [A-F\d]|RFC \d+$|draft-)", explanations()[identifier].rfc)
 
 
+@pytest.mark.parametrize(
+    "identifier, attribute, words",
+    [
+        ("certificate:server", "textbook", "shown, but not judged"),
+        ("certificate:server:tls12", "textbook", "shown, but not judged"),
+        ("check:certificate_chain", "textbook", "shown, but not judged"),
+        # A client may well offer DEFLATE.
+        ("message:ClientHello:tls12", "textbook", "null is all that is ever taken"),
+        # RFC 7627 4: the session hash covers the ClientKeyExchange.
+        ("secret:master_secret:extended", "textbook", "ClientKeyExchange too, so it is made after that"),
+        # Of its peer nobody can know what else it uses its key for.
+        ("forward_secrecy:ephemeral", "text", "meant for this connection alone"),
+        ("alert:handshake_failure", "text", "client certificate"),
+    ],
+)
+def test_an_explanation_says_no_more_than_is_so(identifier: str, attribute: str, words: str) -> None:
+    assert words in getattr(explanations()[identifier], attribute)
+
+
 def test_every_recorded_event_is_explained(told: Trace) -> None:
     assert [event_id(event) for event in told.events if explain(event) is None] == []
 

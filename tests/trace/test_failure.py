@@ -178,6 +178,17 @@ def test_what_the_error_says_already_is_not_said_again() -> None:
     assert "For group" not in failure_of(error, view.trace.events, "server").observed
 
 
+def test_what_to_do_begins_with_what_was_asked_for_here() -> None:
+    assert re.match(
+        r"Leave out --tls and --policy modern", texts("failures.toml")["no_shared_version"]["fix"]
+    )
+
+
+def test_a_handshake_failure_may_be_about_the_curve_of_a_certificate() -> None:
+    """RFC 8422 5.1: in TLS 1.2 supported_groups also says which curves a certificate may have."""
+    assert "RFC 8422" in texts("failures.toml")["handshake_failure"]["possible"]
+
+
 def test_an_alert_about_a_certificate_is_no_accusation_if_we_were_not_asked() -> None:
     assert failure_id(AlertReceived(AlertDescription.unknown_ca, ""), client_view()) == "alert_received"
 

@@ -8,6 +8,7 @@ from telling12 import LEAF, Telling, told12
 from pellucid.crypto.suites12 import SUITES12, Suite12
 from pellucid.trace import Trace
 from pellucid.trace.agreed import agreed_in
+from pellucid.trace.details import details_of
 from pellucid.trace.explanations import event_id, explain, explanations
 from pellucid.trace.narration import Step, narrate
 from pellucid.trace.ordering import as_delivered
@@ -208,6 +209,21 @@ def test_encrypt_then_mac_takes_the_sting_out_of_cbc() -> None:
 def test_a_resumed_session_has_no_use_for_the_suites_key_exchange() -> None:
     assert "· key exchange" not in rows(told12(resumed=True))
     assert "· encryption" in rows(told12(resumed=True))
+
+
+@pytest.mark.parametrize("exchange", ["DHE", "ECDHE"])
+def test_what_the_peer_does_with_its_key_is_not_vouched_for(exchange: str) -> None:
+    found = anatomy(f"TLS_{exchange}_RSA_WITH_AES_128_GCM_SHA256")
+    assert found is not None
+    assert "meant for this connection alone" in next(found.parts()).text
+
+
+@pytest.mark.parametrize("what, kept", [("certificate", ""), ("session", "the rule"), ("psk", "the rule")])
+def test_by_which_rule_something_was_chosen_is_not_said_where_nothing_was(what: str, kept: str) -> None:
+    """Of a session the rule is why there is none."""
+    trace = Trace()
+    trace.view("server").choice(what=what, chosen="", rule="the rule")
+    assert details_of(trace.events)[0].note == kept
 
 
 # -- forward secrecy

@@ -142,9 +142,8 @@ def run(request: Request, output: Output) -> int:
     except (TLSError, OSError) as failed:
         error = failed
     began = tls_began(trace.events)
-    if error is not None:
-        record_failure(trace, "client", error)
-    code = exit_code(error, tls_began=began)
+    failure_id = "" if error is None else record_failure(trace, "client", error).id
+    code = exit_code(error, tls_began=began, failure_id=failure_id)
     _tell(trace, output, request, code)
     output.write_json(trace)
     return code

@@ -40,15 +40,18 @@ _BY_REASON = {
 }
 
 
-def exit_code(error: BaseException | None, *, tls_began: bool = True) -> Exit:
+def exit_code(error: BaseException | None, *, tls_began: bool = True, failure_id: str = "") -> Exit:
     """The exit code for ``error``; None is success.
 
     ``tls_began``: TCP stood and a ClientHello was on its way. A connection that breaks after that is a failed
-    negotiation, not a failure of TCP: firewalls and servers reset what they do not like.
+    negotiation, not a failure of TCP: firewalls and servers reset what they do not like. ``failure_id``: what
+    the trace made of it, which may know more than an alert says.
     """
     match error:
         case None:
             return Exit.DONE
+        case AlertReceived() if failure_id == "client_certificate_missing":
+            return Exit.OURS_REJECTED
         case AlertReceived():
             return Exit.OURS_REJECTED if error.description in CERTIFICATE_ALERTS else Exit.NEGOTIATION
         case CertificateRejected():

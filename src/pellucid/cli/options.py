@@ -69,8 +69,21 @@ def named(option: str, supported: tuple[Registry, ...], text: str) -> Callable[[
     names = [str(code) for code in supported]
     few = len(names) <= _LISTED
     listed = f"One of: {', '.join(names)}." if few else f"Such as {names[0]}; a wrong name gets the list."
+
+    # A click.Choice would do, but shows the names in lower case when it is given a wrong one.
+    def checked(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+        if value is None:
+            return None
+        for name in names:
+            if name.lower() == value.lower():
+                return name
+        raise click.BadParameter(f"{value!r} is not one of {', '.join(names)}.")
+
+    def completed(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+        return [name for name in names if name.lower().startswith(incomplete.lower())]
+
     return click.option(
-        option, type=click.Choice(names, case_sensitive=False), metavar="NAME", help=f"{text} {listed}"
+        option, callback=checked, shell_complete=completed, metavar="NAME", help=f"{text} {listed}"
     )
 
 

@@ -47,7 +47,8 @@ def _key_exchange(summary: Summary) -> str:
     if summary.agreed.tls12 and summary.outcome and summary.outcome.resumed:
         return "none: the session's master secret, with two new randoms"
     if summary.agreed.key_exchange:
-        return f"{summary.agreed.key_exchange}, {group or summary.agreed.group or 'in a group without a name'}"
+        group = group or summary.agreed.group or "in a group without a name"
+        return f"{summary.agreed.key_exchange}, {group}"
     return group or "none: pre-shared key alone"
 
 

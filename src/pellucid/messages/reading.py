@@ -1,8 +1,9 @@
 """From the bytes of one handshake message to its value, its name and its field tree."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from pellucid.codes import HandshakeType, name_of
+from pellucid.codes import CompressionMethod, HandshakeType, name_of
 from pellucid.errors import BadMessage, PeerMisbehaved, Reason
 from pellucid.messages import tls12, tls13
 from pellucid.messages.base import HEADER_LENGTH, HandshakeMessage
@@ -47,6 +48,20 @@ _KEY_EXCHANGES = _by_number(tls12.ServerKeyExchange, tls12.ClientKeyExchange)
 
 #: Where both versions have a message of one number, they call it the same.
 _NAMES = {number: cls.name for number, cls in (TLS13_MESSAGES | TLS12_MESSAGES | _KEY_EXCHANGES).items()}
+
+#: RFC 5246 7.4.1.2, 7.4.1.3: what a hello's fields are called while they mean something.
+_FIELDS12 = {
+    ClientHello: {
+        "legacy_version": "client_version",
+        "legacy_session_id": "session_id",
+        "legacy_compression_methods": "compression_methods",
+    },
+    ServerHello: {
+        "legacy_version": "server_version",
+        "legacy_session_id_echo": "session_id",
+        "legacy_compression_method": "compression_method",
+    },
+}
 
 _SERVER_HELLO = int(HandshakeType.server_hello)
 
@@ -122,4 +137,23 @@ def _body(raw: bytes, start: int, cls: type[Wire] | None) -> tuple[Field, ...]:
         body, end = cls.codec.describe(raw, start, len(raw), cls.__name__)
     except (BadMessage, PeerMisbehaved):
         return unreadable
-    return body.fields if end == len(raw) else unreadable
+    if end != len(raw):
+        return unreadable
+    return _in_tls12(raw, body.fields, _FIELDS12[cls]) if cls in _FIELDS12 else body.fields
+
+
+def _in_tls12(raw: bytes, fields: tuple[Field, ...], names: dict[str, str]) -> tuple[Field, ...]:
+    """A hello's fields as TLS 1.2 has them, unless it has supported_versions: then they are "legacy"."""
+    extensions = (inner.name for field in fields if field.name == "extensions" for inner in field.fields)
+    if "supported_versions" in extensions:
+        return fields
+    return tuple(_renamed(raw, field, names.get(field.name, field.name)) for field in fields)
+
+
+def _renamed(raw: bytes, field: Field, name: str) -> Field:
+    if name == "compression_methods":
+        methods = raw[field.offset + 1 : field.offset + field.length]  # behind the length
+        return replace(
+            field, name=name, meaning=", ".join(name_of(one, CompressionMethod) for one in methods)
+        )
+    return replace(field, name=name)
