@@ -60,10 +60,6 @@ MAX_WARNINGS = 4
 #: Handshake messages after the handshake with no application data between them. Each costs us more
 #: to answer than the peer to send.
 MAX_IDLE_MESSAGES = 64
-_IDLE_REASONS: dict[int, Reason] = {
-    HandshakeType.new_session_ticket: Reason.TOO_MANY_TICKETS,
-    HandshakeType.key_update: Reason.TOO_MANY_KEY_UPDATES,
-}
 
 
 class Connection:
@@ -156,7 +152,7 @@ class Connection:
     def key_update(self, *, request: bool = True) -> None:
         """TLS 1.3: take the next key for what we send; with ``request`` the peer is told to do so too."""
         self._require_open()
-        if self._speaks12:
+        if self._hs.speaks12:
             raise Misuse(Reason.BAD_CONFIGURATION, "TLS 1.2 has no KeyUpdate: open another connection")
         wanted = KeyUpdateRequest.update_requested if request else KeyUpdateRequest.update_not_requested
         self._driver.perform(UpdateKeys(wanted))
@@ -180,7 +176,7 @@ class Connection:
             raise Misuse(Reason.CONNECTION_CLOSED, f"the connection has failed: {self._failure}")
         if self._driver.send_closed:
             # RFC 5246 7.2.1: in TLS 1.2 neither side sends anything once either has closed.
-            why = "the peer has closed" if self.peer_closed and self._speaks12 else "close() was called"
+            why = "the peer has closed" if self.peer_closed and self._hs.speaks12 else "close() was called"
             raise Misuse(Reason.CONNECTION_CLOSED, f"{why}: nothing can be sent any more")
         if not self.handshake_complete:
             raise Misuse(Reason.HANDSHAKE_NOT_COMPLETE, "data can be sent when the handshake is complete")
@@ -274,9 +270,10 @@ class Connection:
             return  # we asked for it
         self._idle_messages += 1
         if self._idle_messages > MAX_IDLE_MESSAGES:
-            reason = _IDLE_REASONS.get(raw[0], Reason.TOO_MANY_RENEGOTIATIONS)
+            ticket = raw[0] == HandshakeType.new_session_ticket
             raise PeerMisbehaved(
-                reason, f"{MAX_IDLE_MESSAGES} handshake messages came with no data between them"
+                Reason.TOO_MANY_TICKETS if ticket else Reason.TOO_MANY_KEY_UPDATES,
+                f"{MAX_IDLE_MESSAGES} handshake messages came with no data between them",
             )
 
     def _on_application_data(self, record: Record) -> None:
@@ -290,7 +287,7 @@ class Connection:
 
         In TLS 1.2 it is a step of the handshake.
         """
-        if self._speaks12:
+        if self._hs.speaks12:
             self._driver.deliver_change_cipher_spec(record.fragment)
             return
         if record.fragment != b"\x01":
@@ -330,16 +327,13 @@ class Connection:
 
         Older servers warn of a name that they do not know (RFC 6066 3), before the version is agreed on.
         """
-        speaks12 = self._speaks12 or (
-            self._hs.version is None and ProtocolVersion.TLSv1_2 in self._hs.config.parameters.protocols
-        )
-        return speaks12 and alert.level == AlertLevel.warning
+        return self._hs.may_speak12 and alert.level == AlertLevel.warning
 
     def _on_close_notify(self) -> None:
         if not self.handshake_complete:
             raise self._closed_early()
         self.peer_closed = True
-        if self._speaks12 and not self._driver.send_closed:
+        if self._hs.speaks12 and not self._driver.send_closed:
             # RFC 5246 7.2.1: respond "and close down the connection immediately, discarding any pending
             # writes."
             self._driver.writer.drop_data()
@@ -356,10 +350,6 @@ class Connection:
         return PeerMisbehaved(
             Reason.CLOSED_DURING_HANDSHAKE, f"the peer closed the connection in {self.state}"
         )
-
-    @property
-    def _speaks12(self) -> bool:
-        return self._hs.version is ProtocolVersion.TLSv1_2
 
     # -- failing
 

@@ -8,7 +8,6 @@ from pellucid.codes import (
     AlertLevel,
     ContentType,
     HandshakeType,
-    ProtocolVersion,
     SignatureScheme,
     name_of,
 )
@@ -111,7 +110,7 @@ class Driver:
         """One whole handshake message for the flow; a fault unless it is one that the flow waits for."""
         expected = self._waiting.expected
         # One that is not due is told to the trace by its form in the version spoken.
-        cls = message_class(raw, expected) or (TLS12_MESSAGES.get(raw[0]) if self._speaks12 else None)
+        cls = message_class(raw, expected) or (TLS12_MESSAGES.get(raw[0]) if self._hs.speaks12 else None)
         name = message_name(raw) if cls is None else cls.name
         if self._trace:
             self._trace.message(
@@ -175,17 +174,10 @@ class Driver:
             self._hs.config.cache.discard(self._cached)
 
     @property
-    def _speaks12(self) -> bool:
-        return self._hs.version is ProtocolVersion.TLSv1_2
-
-    @property
     def _ignores_hello_request(self) -> bool:
         # RFC 5246 7.4.1.1: it "will be ignored by the client if the client is currently negotiating a
         # session." Before the version is known, as far as it can be TLS 1.2.
-        version = self._hs.version
-        may_be_12 = version is None and ProtocolVersion.TLSv1_2 in self._hs.config.parameters.protocols
-        negotiating = self._hs.side == "client" and self.negotiated is None
-        return negotiating and (self._speaks12 or may_be_12)
+        return self._hs.side == "client" and self.negotiated is None and self._hs.may_speak12
 
     def _count_hello_request(self) -> None:
         self._hs.hello_requests += 1

@@ -1,6 +1,8 @@
 """What a client holds the server's answers against, in either version: nothing not asked or offered."""
 
-from pellucid.codes import CipherSuite, CompressionMethod, ExtensionType, ProtocolVersion, name_of
+from collections.abc import Container
+
+from pellucid.codes import CipherSuite, CompressionMethod, ExtensionType, name_of
 from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.handshake.flow import ClientHandshake
 from pellucid.handshake.offer import Offer
@@ -10,16 +12,14 @@ from pellucid.messages import extensions as ext
 
 def check_answer(hs: ClientHandshake, offer: Offer, answer: ServerHello | HelloRetryRequest) -> None:
     """What holds for the server's hello in both versions: suite, compression, extensions."""
-    suites = hs.config.parameters.suites12
-    if hs.version is ProtocolVersion.TLSv1_3:
-        suites = hs.config.parameters.suites13
+    suites = hs.config.parameters.suites12 if hs.speaks12 else hs.config.parameters.suites13
     if answer.cipher_suite not in suites:
         name = name_of(answer.cipher_suite, CipherSuite)
         raise PeerMisbehaved(
             Reason.SUITE_NOT_OFFERED, f"the server chose {name}, which was not offered for {hs.version}"
         )
     null = answer.legacy_compression_method == 0
-    if hs.trace and hs.version is ProtocolVersion.TLSv1_2:
+    if hs.trace and hs.speaks12:
         found = name_of(answer.legacy_compression_method, CompressionMethod)
         hs.trace.check(what="compression_method", expected="null", found=found, ok=null)
     if not null:
@@ -27,7 +27,7 @@ def check_answer(hs: ClientHandshake, offer: Offer, answer: ServerHello | HelloR
             Reason.WRONG_COMPRESSION_METHOD,
             f"the server chose compression {answer.legacy_compression_method}",
         )
-    unasked = {ExtensionType.cookie} if isinstance(answer, HelloRetryRequest) else set()
+    unasked = (ExtensionType.cookie,) if isinstance(answer, HelloRetryRequest) else ()
     check_unsolicited(offer, answer.extensions, unasked)
     if hs.trace:
         ours = [str(code) for code in hs.config.parameters.cipher_suites]
@@ -36,9 +36,7 @@ def check_answer(hs: ClientHandshake, offer: Offer, answer: ServerHello | HelloR
         )
 
 
-def check_unsolicited(
-    offer: Offer, extensions: Extensions, unasked: frozenset[int] | set[ExtensionType] = frozenset()
-) -> None:
+def check_unsolicited(offer: Offer, extensions: Extensions, unasked: Container[int] = ()) -> None:
     """RFC 9846 4.3, RFC 5246 7.4.1.4: answers to what the ClientHello asked, and those ``unasked``."""
     for code in extensions:
         if code not in offer.hello.extensions and code not in unasked:

@@ -35,17 +35,23 @@ def receive_certificate(
     ``asked`` is the extensions of the message that asked for the certificate: an answer may only be to
     one of them.
     """
-    if whose == "server" and server_name is None:
-        raise PeerIncompatible(
-            Reason.NO_SUITABLE_CERTIFICATE,
-            "the server declines our PSKs and shows a certificate, which there is no name to verify for",
-        )
+    if whose == "server":
+        require_name_to_verify(server_name)
     chain = _check_certificate(certificate, whose, asked)
     identity = yield from verify_identity(chain, whose, server_name)
     transcript_hash = hs.transcript.digest()
     certificate_verify = yield from receive(hs, "WAIT_CV", CertificateVerify)
     signature = verify_signature(hs, certificate_verify, identity, whose, transcript_hash)
     return ByCertificate(chain, identity, signature)
+
+
+def require_name_to_verify(server_name: ServerName | None) -> None:
+    """A client that goes without a name relies on its PSKs alone."""
+    if server_name is None:
+        raise PeerIncompatible(
+            Reason.NO_SUITABLE_CERTIFICATE,
+            "the server declines our PSKs and shows a certificate, which there is no name to verify for",
+        )
 
 
 def _check_certificate(certificate: Certificate, whose: str, asked: Extensions) -> tuple[bytes, ...]:

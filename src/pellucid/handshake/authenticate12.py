@@ -4,13 +4,12 @@ from functools import lru_cache
 
 from pellucid.codes import ClientCertificateType, SignatureScheme
 from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
-from pellucid.handshake.authenticate import certificate_authorities
-from pellucid.handshake.effects import Flow, KeyNeeds
+from pellucid.handshake.authenticate import certificate_authorities, require_name_to_verify
+from pellucid.handshake.effects import Flow, KeyNeeds, SelectCredential, Selected
 from pellucid.handshake.flow import (
     ClientHandshake,
     ServerHandshake,
     receive,
-    select_credential12,
     sign,
     verify_identity,
 )
@@ -32,11 +31,7 @@ def certificate_message(chain: tuple[bytes, ...]) -> tls12.Certificate:
 
 
 def check_server_chain(certificate: tls12.Certificate, server_name: ServerName | None) -> tuple[bytes, ...]:
-    if server_name is None:
-        raise PeerIncompatible(
-            Reason.NO_SUITABLE_CERTIFICATE,
-            "the server declines our PSKs and shows a certificate, which there is no name to verify for",
-        )
+    require_name_to_verify(server_name)
     if not certificate.certificate_list:
         # RFC 5246 7.4.2: a server's certificate is always there with every suite that we have.
         raise PeerMisbehaved(Reason.EMPTY_CERTIFICATE, "the server sent no certificate")
@@ -64,7 +59,7 @@ def answer_request(
     """
     kinds = [kind for code, kind in KINDS.items() if code in request.certificate_types]
     schemes = request.supported_signature_algorithms
-    selected = yield from select_credential12(
+    selected: Selected = yield SelectCredential(
         None, schemes, schemes, request.certificate_authorities, KeyNeeds(kinds)
     )
     credential, scheme = selected or (None, None)

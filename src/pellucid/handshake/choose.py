@@ -11,6 +11,8 @@ from pellucid.crypto.suites import SUITES, Suite
 from pellucid.errors import PeerIncompatible, Reason
 from pellucid.handshake.effects import SelectCredential
 from pellucid.identity import Credential
+from pellucid.messages import Extensions
+from pellucid.messages import extensions as ext
 
 if TYPE_CHECKING:
     from pellucid.trace import TraceView
@@ -90,6 +92,12 @@ def _agree(
     return chosen
 
 
+def agree_on_protocol(ours: Sequence[str], asked: Extensions, trace: TraceView | None) -> str | None:
+    """The application protocol; None where one side names none."""
+    offered = asked.find(ext.ProtocolNameList)
+    return choose_alpn(ours, offered.protocol_name_list, trace) if offered and ours else None
+
+
 def choose_alpn(ours: Sequence[str], theirs: Sequence[bytes], trace: TraceView | None) -> str:
     """RFC 7301 3.2: the server's most preferred protocol that the client names."""
     chosen = next((name for name in ours if name.encode() in theirs), None)
@@ -108,6 +116,12 @@ def choose_alpn(ours: Sequence[str], theirs: Sequence[bytes], trace: TraceView |
             Reason.NO_SHARED_APPLICATION_PROTOCOL, f"the client offers {offered}; we accept {', '.join(ours)}"
         )
     return chosen
+
+
+def require_certificate_for(credentials: Sequence[Credential], name: str | None) -> None:
+    """For a server that is strict: refuse a name that none of the credentials has."""
+    if name is not None and not any(credential.matches(name) for credential in credentials):
+        raise PeerIncompatible(Reason.UNRECOGNIZED_NAME, f"we have no certificate for {name!r}")
 
 
 def protocol_text(name: bytes) -> str:

@@ -9,12 +9,10 @@ from pellucid.crypto.suites12 import SUITES12, Suite12
 from pellucid.errors import PeerIncompatible, Reason
 from pellucid.handshake.choose import Misfits, first_shared, misfits, trace_credential
 from pellucid.handshake.client_hello12 import Request12
-from pellucid.handshake.effects import Flow, KeyNeeds, SelectCredential
+from pellucid.handshake.effects import Flow, KeyNeeds, SelectCredential, Selected
 from pellucid.handshake.flow import ServerHandshake
 from pellucid.identity import Credential
 from pellucid.plain import plain
-
-Selected = tuple[Credential, SignatureScheme | None] | None
 
 
 @plain

@@ -139,6 +139,10 @@ class SelectCredential:
     needs: KeyNeeds | None = None
 
 
+#: The answer.
+Selected = tuple[Credential, SignatureScheme | None] | None
+
+
 @plain
 class Sign:
     """Answered by the signature of ``content`` with the credential's key."""

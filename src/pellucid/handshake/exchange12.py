@@ -189,10 +189,9 @@ def _trace_shares(
     hs: AnyHandshake, group: NamedGroup | str, share: bytes, peer_share: bytes, secret: bytes
 ) -> None:
     if hs.trace:
-        peer = "server" if hs.side == "client" else "client"
         _trace_premaster(
             hs,
-            f"{group}(our private key, the {peer}'s share)",
+            f"{group}(our private key, the {hs.peer}'s share)",
             [("our_share", share), ("peer_share", peer_share)],
             secret,
         )

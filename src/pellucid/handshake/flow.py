@@ -15,7 +15,6 @@ from pellucid.crypto.suites import Suite
 from pellucid.handshake.effects import (
     Flow,
     InstallKeys,
-    KeyNeeds,
     Receive,
     SelectCredential,
     Send,
@@ -88,6 +87,23 @@ class Handshake(Generic[Cfg]):
         #: Gives keying material for a label, a context or None, and a length.
         self.exporter: Callable[[bytes, bytes | None, int], bytes] | None = None
         self.awaits_key_update = False
+
+    @property
+    def peer(self) -> Literal["client", "server"]:
+        """The other side."""
+        return "server" if self.side == "client" else "client"
+
+    @property
+    def speaks12(self) -> bool:
+        """Whether TLS 1.2 was agreed on."""
+        return self.version is ProtocolVersion.TLSv1_2
+
+    @property
+    def may_speak12(self) -> bool:
+        """Whether it was, or still can be."""
+        if self.version is None:
+            return ProtocolVersion.TLSv1_2 in self.config.parameters.protocols
+        return self.speaks12
 
     def now(self) -> float:
         """POSIX seconds, by the configuration's clock."""
@@ -170,20 +186,6 @@ def select_credential(
     authorities = asked.find(ext.CertificateAuthorities)
     selected: tuple[Credential, SignatureScheme] | None = yield SelectCredential(
         server_name, schemes, in_certificates, authorities.authorities if authorities else []
-    )
-    return selected
-
-
-def select_credential12(
-    server_name: str | None,
-    schemes: Sequence[int],
-    in_certificates: Sequence[int],
-    authorities: Sequence[bytes],
-    needs: KeyNeeds,
-) -> Flow[tuple[Credential, SignatureScheme | None] | None]:
-    """TLS 1.2: the credential whose key can do what the suite wants of it."""
-    selected: tuple[Credential, SignatureScheme | None] | None = yield SelectCredential(
-        server_name, schemes, in_certificates, authorities, needs
     )
     return selected
 

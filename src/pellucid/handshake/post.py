@@ -53,11 +53,7 @@ def client_post_handshake12(hs: ClientHandshake, connected: Connected) -> Flow[N
     if connected.session is not None:
         yield StoreSession(connected.session)
         yield Emit(SessionReceived(connected.session))
-    for _ in range(MAX_RENEGOTIATIONS):
-        yield from receive(hs, "CONNECTED", tls12.HelloRequest, hashed=False)
-        yield Warn(AlertDescription.no_renegotiation)
-    yield from receive(hs, "CONNECTED", tls12.HelloRequest, hashed=False)
-    raise too_many_renegotiations(MAX_RENEGOTIATIONS)
+    yield from _refuse_renegotiation(hs, tls12.HelloRequest)
 
 
 def server_post_handshake12(hs: ServerHandshake) -> Flow[None]:
@@ -65,10 +61,14 @@ def server_post_handshake12(hs: ServerHandshake) -> Flow[None]:
 
     RFC 5246 7.2.2: it is a warning, and who asked "can decide whether to proceed with the connection".
     """
+    yield from _refuse_renegotiation(hs, ClientHello)
+
+
+def _refuse_renegotiation(hs: AnyHandshake, wish: type[ClientHello | tls12.HelloRequest]) -> Flow[None]:
     for _ in range(MAX_RENEGOTIATIONS):
-        yield from receive(hs, "CONNECTED", ClientHello, hashed=False)
+        yield from receive(hs, "CONNECTED", wish, hashed=False)
         yield Warn(AlertDescription.no_renegotiation)
-    yield from receive(hs, "CONNECTED", ClientHello, hashed=False)
+    yield from receive(hs, "CONNECTED", wish, hashed=False)
     raise too_many_renegotiations(MAX_RENEGOTIATIONS)
 
 

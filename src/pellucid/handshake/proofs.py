@@ -8,7 +8,7 @@ functions that check the signature and the Finished. The identity's own proof is
 from math import inf
 from typing import Protocol
 
-from pellucid.codes import ProtocolVersion, SignatureScheme, name_of
+from pellucid.codes import SignatureScheme, name_of
 from pellucid.crypto.kdf import constant_time_equal
 from pellucid.crypto.signatures import key_oid_allows, verify
 from pellucid.errors import BadMessage, PeerMisbehaved, Reason
@@ -140,7 +140,7 @@ def verify_signed(
     hs: AnyHandshake, what: str, message: Signed, identity: VerifiedIdentity, whose: str, content: bytes
 ) -> SignatureVerified:
     """The signature of ``content``, in either version. ``what`` is the check's name in the trace."""
-    tls12 = hs.version is ProtocolVersion.TLSv1_2
+    tls12 = hs.speaks12
     parameters = hs.config.parameters
     scheme = message.algorithm
     accepted = parameters.schemes12 if tls12 else parameters.schemes13

@@ -106,7 +106,7 @@ def send_finished(hs: AnyHandshake, security: SecurityParameters) -> Flow[None]:
 def receive_finished(hs: AnyHandshake, security: SecurityParameters) -> Flow[FinishedVerified]:
     """[ChangeCipherSpec] Finished of the peer's, the first thing that it protects, verified."""
     yield from receive(hs, "WAIT_CCS", ChangeCipherSpec, hashed=False)
-    peer: Side = "server" if hs.side == "client" else "client"
+    peer = hs.peer
     yield InstallCipher("read", security.suite, security.write_keys(peer), security.encrypt_then_mac)
     transcript_hash = hs.transcript.digest()
     finished = yield from receive(hs, "WAIT_FINISHED", Finished)
@@ -132,8 +132,7 @@ def check_extended_master_secret(hs: AnyHandshake, *, agreed: bool) -> None:
         found = "both sides have it" if agreed else "not agreed on"
         hs.trace.check(what="extended_master_secret", expected=policy, found=found, ok=ok)
     if not ok:
-        peer = "server" if hs.side == "client" else "client"
         raise PeerIncompatible(
             Reason.EXTENDED_MASTER_SECRET_MISSING,
-            f"the {peer} does not bind the master secret to the handshake (RFC 7627), which we require",
+            f"the {hs.peer} does not bind the master secret to the handshake (RFC 7627), which we require",
         )

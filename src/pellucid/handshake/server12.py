@@ -30,7 +30,6 @@ Finished               -------->
 from pellucid.codes import ECPointFormat, ExtensionType, ProtocolVersion
 from pellucid.config import fingerprint
 from pellucid.crypto.suites12 import SUITES12, Suite12
-from pellucid.errors import PeerIncompatible, Reason
 from pellucid.handshake.authenticate12 import (
     certificate_message,
     certificate_request,
@@ -38,7 +37,7 @@ from pellucid.handshake.authenticate12 import (
     receive_client_certificate,
     receive_client_proof,
 )
-from pellucid.handshake.choose import choose_alpn
+from pellucid.handshake.choose import agree_on_protocol, require_certificate_for
 from pellucid.handshake.choose12 import Choice12, choose12
 from pellucid.handshake.client_hello12 import Request12, check_client_hello12
 from pellucid.handshake.effects import Flow, StoreCached
@@ -88,7 +87,8 @@ def server12(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
 
 
 def _full(hs: ServerHandshake, request: Request12) -> Flow[Connected]:
-    _check_server_name(hs, request)
+    if hs.config.strict_server_name:
+        require_certificate_for(hs.config.credentials, request.server_name)
     choice = yield from choose12(hs, request)
     answer = yield from _send_server_hello(hs, request, choice.suite, choice=choice)
     security = answer.security
@@ -181,7 +181,10 @@ def _send_server_hello(
     security = SecurityParameters(suite, hs.client_random, server_random, request.extended, encrypt_then_mac)
     sends_ticket = _sends_ticket(hs, request, resumed)
     answer = Answer12(
-        security, _session_id(hs, request, resumed, sends_ticket), _alpn(hs, request), sends_ticket
+        security,
+        _session_id(hs, request, resumed, sends_ticket),
+        agree_on_protocol(hs.config.alpn_protocols, request.hello.extensions, hs.trace),
+        sends_ticket,
     )
     extensions = _extensions(request, answer, choice)
     resumed_length = resumed.state.max_fragment_length if resumed is not None else None
@@ -234,13 +237,6 @@ def _session_id(
     return hs.entropy(SESSION_ID_LENGTH)
 
 
-def _alpn(hs: ServerHandshake, request: Request12) -> str | None:
-    offered = request.hello.extensions.find(ext.ProtocolNameList)
-    if offered is None or not hs.config.alpn_protocols:
-        return None
-    return choose_alpn(hs.config.alpn_protocols, offered.protocol_name_list, hs.trace)
-
-
 def _extensions(request: Request12, answer: Answer12, choice: Choice12 | None) -> Extensions:
     extensions = Extensions()
     if request.knows_renegotiation_info:
@@ -262,10 +258,3 @@ def _extensions(request: Request12, answer: Answer12, choice: Choice12 | None) -
     if answer.alpn is not None:
         extensions.add(ext.ProtocolNameList([answer.alpn.encode()]))
     return extensions
-
-
-def _check_server_name(hs: ServerHandshake, request: Request12) -> None:
-    name = request.server_name
-    credentials = hs.config.credentials
-    if hs.config.strict_server_name and name is not None and not any(c.matches(name) for c in credentials):
-        raise PeerIncompatible(Reason.UNRECOGNIZED_NAME, f"we have no certificate for {name!r}")

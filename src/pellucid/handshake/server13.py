@@ -22,7 +22,12 @@ from pellucid.config import fingerprint
 from pellucid.crypto.groups import respond
 from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
 from pellucid.handshake.authenticate import certificate_authorities, receive_certificate, send_certificate
-from pellucid.handshake.choose import choose_alpn, choose_cipher_suite, choose_group
+from pellucid.handshake.choose import (
+    agree_on_protocol,
+    choose_cipher_suite,
+    choose_group,
+    require_certificate_for,
+)
 from pellucid.handshake.client_hello import Request, check_client_hello, check_second_hello
 from pellucid.handshake.effects import Flow, SendChangeCipherSpec, SkipEarlyData
 from pellucid.handshake.flow import (
@@ -80,7 +85,13 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     if psk is not None:
         check_binder(hs, request, psk)
     credential = None if psk else (yield from _choose_credential(hs, request))
-    answer = Answer(group, psk, _choose_alpn(hs, request), credential, retried)
+    answer = Answer(
+        group,
+        psk,
+        agree_on_protocol(hs.config.alpn_protocols, hello.extensions, hs.trace),
+        credential,
+        retried,
+    )
     hs.transcript.add(hello.raw)
 
     schedule, client_secret, server_secret = yield from _send_server_hello(hs, request, answer)
@@ -218,9 +229,8 @@ def _send_server_hello(
 def _choose_credential(hs: ServerHandshake, request: Request) -> Flow[tuple[Credential, SignatureScheme]]:
     name = request.server_name
     credentials = hs.config.credentials
-    strict = hs.config.strict_server_name
-    if strict and name is not None and not any(credential.matches(name) for credential in credentials):
-        raise PeerIncompatible(Reason.UNRECOGNIZED_NAME, f"we have no certificate for {name!r}")
+    if hs.config.strict_server_name:
+        require_certificate_for(credentials, name)
     if not credentials:
         raise PeerIncompatible(
             Reason.NO_SUITABLE_CERTIFICATE,
@@ -239,13 +249,6 @@ def _choose_credential(hs: ServerHandshake, request: Request) -> Flow[tuple[Cred
             Reason.NO_SHARED_SIGNATURE_SCHEME, "no key of ours signs with a scheme that the client verifies"
         )
     return selected
-
-
-def _choose_alpn(hs: ServerHandshake, request: Request) -> str | None:
-    offered = request.hello.extensions.find(ext.ProtocolNameList)
-    if offered is None or not hs.config.alpn_protocols:
-        return None
-    return choose_alpn(hs.config.alpn_protocols, offered.protocol_name_list, hs.trace)
 
 
 def _encrypted_extensions(request: Request, answer: Answer) -> EncryptedExtensions:

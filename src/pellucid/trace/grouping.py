@@ -27,14 +27,11 @@ _ORDER = (
 
 
 def decided(run: Sequence[Event], agreed: Agreed) -> list[Event]:
-    """The actions of ``run``; in TLS 1.2 with its choices in order, and of those about one thing the last.
-
-    A server looks for a certificate for one suite after the other there.
-    """
+    """The actions of ``run``; in TLS 1.2 with its choices in order."""
     if not agreed.tls12:
         return list(run)
-    last = {event.what: event for event in run if isinstance(event, ChoiceEvent)}
-    choices = sorted(last.values(), key=lambda e: _ORDER.index(e.what) if e.what in _ORDER else len(_ORDER))
+    choices = [event for event in run if isinstance(event, ChoiceEvent)]
+    choices.sort(key=lambda event: _ORDER.index(event.what) if event.what in _ORDER else len(_ORDER))
     first = next((n for n, event in enumerate(run) if isinstance(event, ChoiceEvent)), 0)
     others = [event for event in run[first:] if not isinstance(event, ChoiceEvent)]
     return [*run[:first], *choices, *others]
