@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import FrameType, FunctionType, ModuleType
 from typing import Any, Literal
 
 import pytest
+from holding import held
 from loopback import client_config, connect_pair, pump, server_config, shake_hands
 from rogue import replace, rogue_client, rogue_server, run
 
-import pellucid
 from pellucid import ExternalPsk, Misuse, Reason, SessionStore, TLSError
 from pellucid.codes import NamedGroup
 from pellucid.connection import Connection
@@ -24,8 +20,6 @@ from pellucid.handshake.offer import Offer, Psk
 from pellucid.keys import KeySchedule
 from pellucid.messages import ClientHello, Finished
 from pellucid.sessions import Session
-
-PACKAGE = Path(pellucid.__file__).parent
 
 Side = Literal["client", "server"]
 SIDES: tuple[Side, Side] = ("client", "server")
@@ -59,28 +53,6 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     monkeypatch.setattr(KeySchedule, "_enter", watched_enter)
     monkeypatch.setattr(KeySchedule, "_leaf", watched_leaf)
     return found
-
-
-def ours(one: object) -> bool:
-    """Whether it belongs to a connection: neither to the program, nor to the test, whose frame is the first
-    in every traceback.
-    """
-    if isinstance(one, FrameType):
-        return Path(one.f_code.co_filename).is_relative_to(PACKAGE)
-    return not isinstance(one, type | ModuleType | FunctionType)
-
-
-def held(root: object) -> Iterator[object]:
-    """Every object that ``root`` leads to."""
-    visited = {id(root)}
-    todo = [root]
-    while todo:
-        one = todo.pop()
-        yield one
-        for other in gc.get_referents(one):
-            if id(other) not in visited and ours(other):
-                visited.add(id(other))
-                todo.append(other)
 
 
 def secrets_held(connection: Connection, seen: Seen) -> set[str]:

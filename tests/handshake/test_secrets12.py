@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import hmac
 import re
-from collections.abc import Iterator
 from functools import cache
 from hashlib import new as new_hash
-from pathlib import Path
-from types import FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import pytest
+from holding import held
 from loopback import client12, connect_pair, credential, pump, server12, shake_hands
 from rogue import replace, rogue_client, rogue_server, run
 
-import pellucid
 from pellucid import Misuse, Reason, SessionStore, TLSError, Trace
 from pellucid.connection import Connection
 from pellucid.crypto.suites12 import SUITES12
@@ -25,7 +21,6 @@ from pellucid.keys.key_log import key_log_line
 from pellucid.messages import ClientHello, Finished, ServerHello
 from pellucid.trace.events import KeysEvent, MessageEvent, SecretEvent
 
-PACKAGE = Path(pellucid.__file__).parent
 BOTH = pytest.mark.parametrize("side", ["client", "server"])
 LABEL = b"EXPORTER-pellucid-test"
 
@@ -248,25 +243,6 @@ def test_a_resumed_handshake_logs_a_line_of_its_own() -> None:
 
 
 # -- what is forgotten
-
-
-def ours(one: object) -> bool:
-    if isinstance(one, FrameType):
-        return Path(one.f_code.co_filename).is_relative_to(PACKAGE)
-    return not isinstance(one, type | ModuleType | FunctionType)
-
-
-def held(root: object) -> Iterator[object]:
-    """Every object that ``root`` leads to."""
-    visited = {id(root)}
-    todo = [root]
-    while todo:
-        one = todo.pop()
-        yield one
-        for other in gc.get_referents(one):
-            if id(other) not in visited and ours(other):
-                visited.add(id(other))
-                todo.append(other)
 
 
 Secrets = dict[str, set[bytes]]
