@@ -26,6 +26,7 @@ ORDER = (
     ("trace",),
     ("keys",),
     ("record",),
+    ("capture",),
     ("identity",),
     ("sessions",),
     ("checking",),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pellucid.cli.options import (
+    OUTPUTS,
     common,
     group_option,
     policy_option,
@@ -19,6 +20,7 @@ from pellucid.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from pellucid.cli.capturing import Captured
     from pellucid.cli.output import Output
     from pellucid.config import ClientConfig
     from pellucid.io.blocking import TLSSocket
@@ -121,8 +123,7 @@ def connect(context: click.Context, /, *, target: str, **options: Any) -> None:
     from pellucid.cli.output import Output
 
     host, port = parse_target(target)
-    names = ("verbosity", "json_file", "keylog_file", "reveal_secrets")
-    output = context.with_resource(Output(**{name: options.pop(name) for name in names}))
+    output = context.with_resource(Output(**{name: options.pop(name) for name in OUTPUTS}))
     if bool(options["cert"]) != bool(options["key"]):
         raise click.UsageError("--cert and --key go together")
     context.exit(run(Request(host, port, **options), output))
@@ -136,16 +137,21 @@ def run(request: Request, output: Output) -> int:
     from pellucid.trace.failure import tls_began
 
     trace = output.trace()
+    captured = output.capture(trace)
     error: Exception | None = None
     try:
-        _connect(request, configuration(request, output, trace), trace)
+        _connect(request, configuration(request, output, trace), captured, trace)
     except (TLSError, OSError) as failed:
         error = failed
     began = tls_began(trace.events)
     failure_id = "" if error is None else record_failure(trace, "client", error).id
+    captured.finish("client", error)
     code = exit_code(error, tls_began=began, failure_id=failure_id)
     _tell(trace, output, request, code)
     output.write_json(trace)
+    output.write_html(
+        [trace], heading=f"{request.host} port {request.port}", place=(request.host, request.port)
+    )
     return code
 
 
@@ -172,11 +178,17 @@ def configuration(request: Request, output: Output, trace: Trace) -> ClientConfi
     return ClientConfig(**settings)
 
 
-def _connect(request: Request, config: ClientConfig, trace: Trace) -> None:
+def _connect(request: Request, config: ClientConfig, captured: Captured, trace: Trace) -> None:
     from pellucid.io.blocking import connect as connect_tls
+    from pellucid.io.waiting import Deadline
 
     name = request.server_name or request.host
-    with connect_tls(request.host, request.port, config, name, request.timeout_seconds) as tls:
+    seconds = request.timeout_seconds
+    deadline = Deadline(seconds)
+    with connect_tls(request.host, request.port, config, name, seconds, handshake=False) as tls:
+        captured.between(tls, "client", name)
+        tls.handshake_until(deadline)
+        captured.advance()
         _listen(tls, trace)
 
 

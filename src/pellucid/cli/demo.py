@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pellucid.cli.options import CERTIFICATE_KINDS, common, group_option, suite_option, tls_option
+from pellucid.cli.options import (
+    CERTIFICATE_KINDS,
+    OUTPUTS,
+    common,
+    group_option,
+    suite_option,
+    tls_option,
+)
 from pellucid.cli.plan import KEY_EXCHANGES, Plan
 
 if TYPE_CHECKING:
@@ -22,10 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-# What they say to each other once they may.
-_HELLO = b"Hello, server. Nobody but you can read this line.\n"
-_REPLY = b"Hello, client. Nor could anybody change this one unnoticed.\n"
+# What they say to each other once they may: as HTTP, which whoever opens a capture of it can read.
+_HELLO = "Hello, server. Nobody but you can read this line."
+_REPLY = "Hello, client. Nor could anybody change this one unnoticed."
+_REQUEST = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(_HELLO)}\r\n\r\n{_HELLO}".encode()
+_RESPONSE = f"HTTP/1.1 200 OK\r\nContent-Length: {len(_REPLY)}\r\n\r\n{_REPLY}".encode()
 _SERVER_NAME = "localhost"
+_NOTE = "A client and a server on one machine, over TCP, with certificates of a laboratory."
+_BANNER = "This was a demonstration: its keys and certificates were made for it, and thrown away."
 _CLIENT_NAME = "client.pellucid.example"
 
 # For these the demo's client sends a key share at once. For any other group it shares x25519 alone, so that
@@ -50,6 +61,7 @@ Examples:
   pellucid demo --tls 1.2 --resume     the abbreviated handshake
   pellucid demo --tls 1.2 --suite TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA   what CBC lacks
   pellucid demo --seed 1 --json -      the same each time, as data
+  pellucid demo --pcapng - | wireshark -k -i -   decrypted in Wireshark, packet by packet
 """
 
 
@@ -78,24 +90,13 @@ Examples:
 )
 @common
 @click.pass_context
-def demo(
-    context: click.Context,
-    /,
-    *,
-    verbosity: int,
-    json_file: str | None,
-    keylog_file: str | None,
-    reveal_secrets: bool,
-    **wishes: Any,
-) -> None:
+def demo(context: click.Context, /, **options: Any) -> None:
     """The command; its help is ``_HELP``."""
     from pellucid.cli.output import Output
 
-    plan = Plan(**wishes).settled()
-    output = Output(
-        verbosity=verbosity, json_file=json_file, keylog_file=keylog_file, reveal_secrets=reveal_secrets
-    )
-    context.exit(run(plan, context.with_resource(output)))
+    outputs = {name: options.pop(name) for name in OUTPUTS}
+    plan = Plan(**options).settled()
+    context.exit(run(plan, context.with_resource(Output(**outputs))))
 
 
 def run(plan: Plan, output: Output) -> int:
@@ -107,15 +108,19 @@ def run(plan: Plan, output: Output) -> int:
     traces: list[Trace] = []
     error = None
     for number in range(1 + plan.resume):
-        trace = output.trace(still=plan.seed is not None)
+        trace = output.trace(still=plan.seed is not None, laboratory=True)
         traces.append(trace)
+        captured = output.capture(trace, _SERVER_NAME)
         error = _connect(replace(client, trace=trace), replace(server, trace=trace))
         if error is not None:
             record_failure(trace, "client", error)
-        _tell(trace, output, plan, error, final=number == plan.resume or error is not None)
+        captured.finish("client", error)
+        _tell(output.told(trace), output, plan, error, final=number == plan.resume or error is not None)
         if error is not None:
             break
     output.write_json(traces[-1], traces[:-1])
+    heading = f"TLS {plan.tls}, step by step"
+    output.write_html(traces, heading=heading, note=_NOTE, banner=_BANNER, retell=_with_words)
     return exit_code(error)
 
 
@@ -180,7 +185,8 @@ def _connect(client: ClientConfig, server: ServerConfig) -> Exception | None:
     try:
         with Lockstep(us, them) as wire:
             error = wire.settle()
-            for act in (partial(us.send_data, _HELLO), partial(them.send_data, _REPLY), us.close, them.close):
+            talk = partial(us.send_data, _REQUEST), partial(them.send_data, _RESPONSE)
+            for act in (*talk, us.close, them.close):
                 if error is None:
                     act()
                     error = wire.settle()
@@ -228,4 +234,4 @@ def _with_words(step: Step) -> Step:
     if step.id not in ("message:data", "message:data:tls12"):
         return step
     words = _HELLO if step.side == "client" else _REPLY
-    return replace(step, details=(*step.details, Detail("says", f'"{words.decode().strip()}"')))
+    return replace(step, details=(*step.details, Detail("says", f'"{words}"', "as HTTP")))

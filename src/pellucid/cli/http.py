@@ -18,15 +18,19 @@ __all__ = ["Request", "read_request", "response"]
 _METHOD = re.compile(r"[A-Z]{1,17}")
 # Browsers send 1 to 2 KiB, with cookies more; a server that shows one page needs no more than this.
 _MAX_HEAD_BYTES = 16384
+# RFC 9110 12.5.1. Browsers name it; curl and others take anything.
+_WANTS_HTML = re.compile(rb"^accept:[^\r\n]*text/html", re.IGNORECASE | re.MULTILINE)
+_NO_SCRIPT = "default-src 'none'; style-src 'unsafe-inline'"
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
 
 
 @dataclass(frozen=True)
 class Request:
-    """The first line of a request."""
+    """The first line of a request; ``wants_html``: it comes from a browser, by its Accept."""
 
     method: str
     path: str
+    wants_html: bool = False
 
 
 def read_request(tls: TLSSocket, seconds: float) -> Request | None:
@@ -49,18 +53,21 @@ def read_request(tls: TLSSocket, seconds: float) -> Request | None:
     words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
     if len(words) != 3 or not words[2].startswith("HTTP/1.") or not _METHOD.fullmatch(words[0]):
         return Request("", "")
-    return Request(words[0], printable(words[1].partition("?")[0]))
+    return Request(words[0], printable(words[1].partition("?")[0]), bool(_WANTS_HTML.search(head)))
 
 
-def response(request: Request, page: str) -> bytes:
-    """The answer to it: the page at /, and errors for the rest. The connection ends with it."""
+def response(request: Request, page: str, policy: str = _NO_SCRIPT) -> bytes:
+    """The answer to it: the page at /, and errors for the rest. The connection ends with it.
+
+    ``policy``: the page's Content-Security-Policy.
+    """
     status, body = _answer(request, page)
     payload = body.encode()
     head = (
         f"HTTP/1.1 {status} {_REASONS[status]}\r\n"
         "Content-Type: text/html; charset=utf-8\r\n"
         f"Content-Length: {len(payload)}\r\n"
-        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n"
+        f"Content-Security-Policy: {policy}\r\n"
         "X-Content-Type-Options: nosniff\r\n"
         "Cache-Control: no-store\r\n"
         "Connection: close\r\n\r\n"

@@ -11,12 +11,18 @@ import click
 from pellucid import policy
 from pellucid.codes import Registry
 
-__all__ = ["CERTIFICATE_KINDS", "common", "named", "policy_option", "readable_file", "tls_option"]
+__all__ = ["CERTIFICATE_KINDS", "OUTPUTS", "common", "named", "policy_option", "readable_file", "tls_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 # More names than this are not listed in a help text.
 _LISTED = 15
+
+# What `common` adds to a command, and `Output` takes.
+OUTPUTS = (
+    *("verbosity", "json_file", "html_file", "keylog_file", "pcapng_file"),
+    *("secrets", "reveal_secrets"),
+)
 
 CERTIFICATE_KINDS = (
     "ecdsa",
@@ -106,6 +112,13 @@ def common(function: F) -> F:
         ),
         click.option("--json", "json_file", type=file, metavar="FILE", help="Write the trace; - is stdout."),
         click.option(
+            "--html",
+            "html_file",
+            type=file,
+            metavar="FILE",
+            help="Write a page that shows all of it in a browser, bytes and keys too; - is stdout.",
+        ),
+        click.option(
             "--keylog",
             "keylog_file",
             type=file,
@@ -114,10 +127,28 @@ def common(function: F) -> F:
             "Who has the file can read the connections.",
         ),
         click.option(
-            "--reveal-secrets",
+            "--pcapng",
+            "pcapng_file",
+            type=file,
+            metavar="FILE",
+            help="Write a capture that Wireshark opens decrypted; - is stdout, for a pipe into it. "
+            "Who has the file can read the connections.",
+        ),
+        click.option(
+            "--no-secrets",
+            "secrets",
             is_flag=True,
-            help="UNSAFE: show secrets and keys themselves, in the story and the JSON, and not only "
-            "length and fingerprint. Who has them can read the connection.",
+            flag_value=False,
+            default=True,
+            help="Leave the secrets out of the capture, which stays encrypted then.",
+        ),
+        click.option(
+            "--reveal-secrets",
+            "--show-secrets",
+            "reveal_secrets",
+            is_flag=True,
+            help="UNSAFE: show secrets and keys themselves, in the story, the JSON and the page, and not "
+            "only length and fingerprint. Who has them can read the connection.",
         ),
     ]
     for option in reversed(options):

@@ -1,4 +1,4 @@
-"""Where things go: data to standard output, the story beside it, secrets into the key log."""
+"""Where things go: data to standard output, the story beside it, secrets into the key log and the capture."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import click
 from rich.console import Console
 
+from pellucid.cli.capturing import Captured, CaptureFile
 from pellucid.cli.render import Storyteller
+from pellucid.cli.seeded import FIXED_NOW
 from pellucid.keys.key_log import KeyLog, key_log_line
 from pellucid.printable import escaped
 from pellucid.trace import Trace
 from pellucid.trace.json import dumps
+from pellucid.trace.redacting import redacted
 
 __all__ = ["Output"]
 
@@ -26,9 +29,9 @@ _STDOUT = "-"
 
 
 class Output:
-    """The outputs of one command. A context manager, which closes the key log.
+    """The outputs of one command. A context manager, which closes the key log and the capture.
 
-    The story is told on standard output, unless JSON or the key log goes there: then on standard error.
+    The story is told on standard output, unless data goes there: then on standard error.
     """
 
     def __init__(
@@ -36,29 +39,52 @@ class Output:
         *,
         verbosity: int = 0,
         json_file: str | None = None,
+        html_file: str | None = None,
         keylog_file: str | None = None,
+        pcapng_file: str | None = None,
+        secrets: bool = True,
         reveal_secrets: bool = False,
     ) -> None:
-        if json_file == _STDOUT and keylog_file == _STDOUT:
-            raise click.UsageError("--json and --keylog cannot both go to standard output")
-        if json_file and json_file != _STDOUT and not Path(json_file).absolute().parent.is_dir():
-            # Said now, and not after a long story.
-            raise click.UsageError(f"--json: {json_file}: there is no such folder")
+        files = {"--json": json_file, "--html": html_file, "--keylog": keylog_file, "--pcapng": pcapng_file}
+        taken = [option for option, file in files.items() if file == _STDOUT]
+        if len(taken) > 1:
+            raise click.UsageError(f"{' and '.join(taken)} cannot both go to standard output")
+        for option, file in (("--json", json_file), ("--html", html_file)):
+            if file and file != _STDOUT and not Path(file).absolute().parent.is_dir():
+                # Said now, and not after a long story.
+                raise click.UsageError(f"{option}: {file}: there is no such folder")
         self.json_file = json_file
+        self.html_file = html_file
         self.reveal_secrets = reveal_secrets
-        taken = _STDOUT in (json_file, keylog_file)
         # rich obeys NO_COLOR, TERM and whether it is a terminal by itself.
-        self.story = Storyteller(Console(stderr=taken, soft_wrap=True), verbosity)
+        self.story = Storyteller(Console(stderr=bool(taken), soft_wrap=True), verbosity)
         self._keylog_file = keylog_file
         self._lock = threading.Lock()
         self._opened = ExitStack()
-        self.key_log: KeyLog | None = self._open_key_log()
+        self._key_log = self._open_key_log()
+        self._capture: CaptureFile | None = None
+        if pcapng_file:
+            self._capture = CaptureFile(pcapng_file, secrets=secrets, warn=self.warn)
+            self._opened.callback(self._capture.close)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
+
+    @property
+    def key_log(self) -> KeyLog | None:
+        """What a connection is to give its secrets to: the key log, the capture, both or neither."""
+        logs = [log for log in (self._key_log, self._capture and self._capture.key_log) if log]
+        if len(logs) < 2:
+            return logs[0] if logs else None
+
+        def log_to_all(label: str, client_random: bytes, secret: bytes, /) -> None:
+            for log in logs:
+                log(label, client_random, secret)
+
+        return log_to_all
 
     def _open_key_log(self) -> KeyLog | None:
         if self._keylog_file == _STDOUT:
@@ -88,11 +114,23 @@ class Output:
 
         return log
 
-    def trace(self, *, still: bool = False) -> Trace:
-        """A new trace with this output's idea of secrets; ``still``: time stands, for what must repeat."""
+    def trace(self, *, still: bool = False, laboratory: bool = False) -> Trace:
+        """A new trace with this output's idea of secrets; ``still``: time stands, for what must repeat.
+
+        ``laboratory``: its secrets are worth nothing, so that a page may show them without being asked to.
+        """
+        reveal = self.reveal_secrets or (laboratory and self.html_file is not None)
         if still:
-            return Trace(reveal_secrets=self.reveal_secrets, clock=lambda: 0.0)
-        return Trace(reveal_secrets=self.reveal_secrets)
+            return Trace(reveal_secrets=reveal, clock=lambda: 0.0, started_at=FIXED_NOW)
+        return Trace(reveal_secrets=reveal)
+
+    def told(self, trace: Trace) -> Trace:
+        """The trace for all but the page: with its secrets only if these were asked for."""
+        return trace if self.reveal_secrets else redacted(trace)
+
+    def capture(self, trace: Trace, server_name: str = "") -> Captured:
+        """The place of a connection in the capture, if there is one."""
+        return Captured(self._capture, trace, server_name)
 
     def warn(self, text: str) -> None:
         """One line to standard error."""
@@ -105,19 +143,31 @@ class Output:
 
     def write_json(self, trace: Trace, previous: Sequence[Trace] = ()) -> None:
         """Write the trace to where ``--json`` says, if it says."""
-        if not self.json_file:
-            return
-        text = dumps(trace, previous)
-        if self.json_file == _STDOUT:
+        if self.json_file:
+            text = dumps(self.told(trace), [self.told(earlier) for earlier in previous])
+            self._write("--json", self.json_file, text)
+
+    def write_html(self, traces: Sequence[Trace], **words: Any) -> None:
+        """Write the page of these connections, oldest first, to where ``--html`` says, if it says.
+
+        ``words``: as ``pellucid.trace.html.page`` takes them.
+        """
+        if self.html_file:
+            from pellucid.trace.html import page
+
+            self._write("--html", self.html_file, page(traces, **words))
+
+    def _write(self, option: str, name: str, text: str) -> None:
+        if name == _STDOUT:
             sys.stdout.write(text)
             return
         try:
-            # A trace with revealed secrets is a key log too.
+            # What shows secrets is a key log too.
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-            descriptor = os.open(self.json_file, flags, 0o600 if self.reveal_secrets else 0o666)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            descriptor = os.open(name, flags, 0o600 if self.reveal_secrets else 0o666)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 if self.reveal_secrets and stat.S_ISREG(os.fstat(descriptor).st_mode):
                     os.fchmod(descriptor, 0o600)
                 file.write(text)
         except OSError as error:
-            raise click.UsageError(f"--json: {self.json_file}: {error.strerror}") from error
+            raise click.UsageError(f"{option}: {name}: {error.strerror}") from error

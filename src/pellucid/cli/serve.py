@@ -16,6 +16,7 @@ import click
 
 from pellucid.cli.options import (
     CERTIFICATE_KINDS,
+    OUTPUTS,
     common,
     group_option,
     policy_option,
@@ -53,6 +54,8 @@ Examples:
 MOST_AT_A_TIME = 32
 # Of a long run, so many traces are kept for --json.
 _TRACES_KEPT = 100
+# A page with more than these few would take its time to open.
+_TRACES_ON_PAGE = 8
 _ACCEPT_ERROR_PAUSE_SECONDS = 0.1
 
 
@@ -122,8 +125,7 @@ def serve(context: click.Context, /, **options: Any) -> None:
     """The command; its help is ``_HELP``."""
     from pellucid.cli.output import Output
 
-    names = ("verbosity", "json_file", "keylog_file", "reveal_secrets")
-    output = context.with_resource(Output(**{name: options.pop(name) for name in names}))
+    output = context.with_resource(Output(**{name: options.pop(name) for name in OUTPUTS}))
     wish = Wish(**options)
     if bool(wish.cert) != bool(wish.key):
         raise click.UsageError("--cert and --key go together")
@@ -151,7 +153,7 @@ def run(wish: Wish, output: Output) -> int:
             server.serve()
     except KeyboardInterrupt:
         output.warn("interrupted: no more connections")
-    server.write_json()
+    server.write_files()
     return 0
 
 
@@ -223,13 +225,17 @@ class Server:
         error: Exception | None = None
         note = ""
         peer = _peer(tls)
+        captured = self.output.capture(trace)
+        captured.between(tls, "server", _visible(self.wish.host))
         try:
             tls.handshake()
+            captured.advance()
             note = _answer(tls, trace, self.wish.timeout_seconds)
             tls.close()
         except (TLSError, OSError) as failed:
             error = failed
             record_failure(trace, "server", failed)
+        captured.finish("server", error)
         with self._telling:
             self.traces.append(trace)
             self._tell(trace, number, peer, note, exit_code(error))
@@ -252,11 +258,13 @@ class Server:
         story.line()
         story.corrects = False
 
-    def write_json(self) -> None:
-        """The last connection's trace, with those before it."""
+    def write_files(self) -> None:
+        """The last connection's trace, with those before it, as JSON and, of the latest, as a page."""
         if self.traces:
             *previous, last = self.traces
             self.output.write_json(last, previous)
+            latest = list(self.traces)[-_TRACES_ON_PAGE:]
+            self.output.write_html(latest, heading=f"The latest connections to port {self.port}")
 
 
 def configuration(wish: Wish, output: Output) -> ServerConfig:
@@ -325,11 +333,28 @@ def _answer(tls: TLSSocket, trace: Trace, seconds: float) -> str:
     if request is None:
         return "none: the client left again"
     tls.settimeout(seconds)
-    tls.sendall(response(request, _page(tls, trace)))
+    if request.wants_html:
+        content, policy = _own_page(trace)
+        tls.sendall(response(request, content, policy))
+    else:
+        tls.sendall(response(request, _page(tls, trace)))
     return f"{request.method} {request.path}" if request.method else "not HTTP"
 
 
+def _own_page(trace: Trace) -> tuple[str, str]:
+    """The page of the very connection that it goes over, for a browser, and what may run in it."""
+    from pellucid.trace.html import page, policy
+
+    text = page(
+        [trace],
+        heading="You are connected, and this is how",
+        note="This page came over the connection that it describes. It is served by pellucid.",
+    )
+    return text, policy()
+
+
 def _page(tls: TLSSocket, trace: Trace) -> str:
+    """A short page, for curl and its kind: what was offered and what was chosen."""
     from pellucid.cli.page import offer_of, page
     from pellucid.trace import CertificateEvent, MessageEvent
 

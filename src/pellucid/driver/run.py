@@ -23,6 +23,7 @@ from pellucid.handshake.post import too_many_renegotiations
 from pellucid.identity import Credential, VerifiedIdentity
 from pellucid.messages import TLS12_MESSAGES, ChangeCipherSpec, message_class, message_name
 from pellucid.record import HandshakeJoiner, RecordReader, RecordWriter
+from pellucid.record.limits import MAX_RUN
 from pellucid.result import Negotiated
 from pellucid.sessions import Session, TicketState
 from pellucid.sessions.store import PER_NAME
@@ -100,6 +101,8 @@ class Driver:
         self._flow.close()
         self._hs.forget()
         self.writer.drop_data()
+        if self._trace and self.reader.buffered:
+            self._trace.unread(raw=self.reader.unread(MAX_RUN))
         self.reader = RecordReader()
 
     def perform(self, effect: fx.UpdateKeys) -> None:

@@ -26,12 +26,15 @@ def connect(
     config: ClientConfig | None = None,
     server_name: str | None = None,
     timeout: float | None = 10.0,
+    *,
+    handshake: bool = True,
 ) -> TLSSocket:
     """Connect to a TLS server; returns when the handshake is complete and the server's identity is verified.
 
     ``server_name`` is who the server must prove to be, ``host`` unless given. ``timeout`` (seconds, None for
     no limit) bounds all of it together: name resolution, TCP to whichever address answers, and the
-    handshake. It is also the first timeout of each later call; see ``TLSSocket.settimeout``.
+    handshake. It is also the first timeout of each later call; see ``TLSSocket.settimeout``. Without
+    ``handshake`` it returns once TCP is there, and ``TLSSocket.handshake_until`` is to be called next.
 
     Raises ``TLSError`` if the handshake fails, ``TimeoutError``, ``socket.gaierror`` for a name without
     address, and ``OSError`` (often ``ConnectionRefusedError``) listing each address when none answers.
@@ -39,7 +42,8 @@ def connect(
     engine = ClientConnection(config or ClientConfig(), host if server_name is None else server_name)
     deadline = Deadline(timeout)
     tls = _over(dial(host, port, deadline), engine, timeout)
-    tls.handshake_until(deadline)
+    if handshake:
+        tls.handshake_until(deadline)
     return tls
 
 

@@ -34,6 +34,11 @@ class Framing(ABC):
         """Bytes fed and not yet handed up. At the end of the stream, more than 0 is a record cut short."""
         return len(self._data) - self._start + self._waiting
 
+    def unread(self, limit: int) -> bytes:
+        """The first `limit` of the bytes that are `buffered`: what is there of a record that was refused."""
+        rest = self._chunks[0][self._joined :] if self._chunks else b""
+        return b"".join((self._data[self._start :], rest, *self._chunks[1:]))[:limit]
+
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the network. `bytes` are kept, not copied."""
         if not isinstance(data, bytes):

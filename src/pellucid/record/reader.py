@@ -263,7 +263,8 @@ class RecordReader(Framing):
             self._plaintext_alerts = False
             record = Record(*opened, encrypted=True)
         if self.trace:
-            self._record(record.content_type, size, encrypted=record.encrypted)
+            content_length = len(record.fragment)
+            self._record(record.content_type, size, encrypted=record.encrypted, content_length=content_length)
         self._consume(size)
         if record.encrypted:
             self._check_opened(record.content_type, len(record.fragment))
@@ -281,15 +282,18 @@ class RecordReader(Framing):
                 fitting = (limit - position) // content if content > 0 else 1
                 if position and not fitting:
                     break
-                most = min(fitting or 1, (len(data) - start) // size)
+                # One by one where they are traced: of a run only the length of all is known.
+                most = 1 if self.trace else min(fitting or 1, (len(data) - start) // size)
+                before = position
                 count, position, other = opener.open_run(
                     data, start, size, most, out, position, self.max_fragment
                 )
                 self._plaintext_alerts = False
                 if self.trace:
-                    for number in range(count):
-                        kind = other[0] if other and number == count - 1 else _APPLICATION_DATA
-                        self._record(kind, size, encrypted=True, offset=number * size)
+                    kind, content_length = _APPLICATION_DATA, position - before
+                    if other is not None:
+                        kind, content_length = other[0], len(other[1])
+                    self._record(kind, size, encrypted=True, content_length=content_length)
                 self._consume(count * size)
                 if other is None or count > 1:
                     self._empty_records = 0
@@ -350,19 +354,20 @@ class RecordReader(Framing):
         if self._skip < 0:
             raise PeerMisbehaved(Reason.TOO_MUCH_EARLY_DATA, "more early data came than a client may send")
         if self.trace:
-            self._record(_APPLICATION_DATA, size, encrypted=True)
+            self._record(_APPLICATION_DATA, size, encrypted=True, content_length=0)
         self._consume(size)
 
-    def _record(self, content_type: int, size: int, *, encrypted: bool, offset: int = 0) -> None:
+    def _record(self, content_type: int, size: int, *, encrypted: bool, content_length: int) -> None:
         assert self.trace is not None
-        start = self._start + offset
-        header = self._data[start : start + HEADER_LENGTH]
+        raw = self._data[self._start : self._start + size]
         self.trace.record(
             direction="received",
             content_type=content_type,
             length=size - HEADER_LENGTH,
             encrypted=encrypted,
-            header=header,
+            header=raw[:HEADER_LENGTH],
+            content_length=content_length,
+            raw=raw,
         )
 
 

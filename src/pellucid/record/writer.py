@@ -188,7 +188,7 @@ class RecordWriter:
         self._offset = 0
         record = sealer.seal(kind, data[offset:])
         if self.trace:
-            self._record(kind, record[:HEADER_LENGTH], encrypted=True)
+            self._record(kind, record, encrypted=True, content_length=size)
         return record
 
     def _next(self, entry: _Content, room: int, started: bool) -> bytes:
@@ -234,7 +234,7 @@ class RecordWriter:
         self._first = bool(self._queue) and self._queue[0] is entry
         header = _TYPE[kind] + (_FIRST_VERSION if initial else _VERSION) + len(content).to_bytes(2, "big")
         if self.trace:
-            self._record(kind, header, encrypted=False)
+            self._record(kind, header + content, encrypted=False, content_length=len(content))
         return header + content
 
     def _may_update(self) -> bool:
@@ -272,7 +272,7 @@ class RecordWriter:
             padding = min(padding, min(space, self.max_fragment) - len(content))
         record = sealer.seal(kind, content, padding)
         if self.trace:
-            self._record(kind, record[:HEADER_LENGTH], encrypted=True)
+            self._record(kind, record, encrypted=True, content_length=len(content))
         return record
 
     def _run(self, sealer: RecordSealer, data: bytes, room: int) -> bytes:
@@ -297,7 +297,7 @@ class RecordWriter:
         finally:
             give_back(workspace)
         if self.trace:
-            self._trace_run(sealed)
+            self._trace_run(sealed, end - start)
         if end == len(data):
             self._queue.popleft()
             end = 0
@@ -343,21 +343,25 @@ class RecordWriter:
             self._offset = 0
         self._queue.appendleft((kind, content))
 
-    def _trace_run(self, sealed: bytes) -> None:
+    def _trace_run(self, sealed: bytes, content: int) -> None:
         start = 0
         while start < len(sealed):
-            header = sealed[start : start + HEADER_LENGTH]
-            self._record(_APPLICATION_DATA, header, encrypted=True)
-            start += HEADER_LENGTH + int.from_bytes(header[3:], "big")
+            end = start + HEADER_LENGTH + int.from_bytes(sealed[start + 3 : start + HEADER_LENGTH], "big")
+            length = min(content, self.max_fragment)  # all are full but the last
+            self._record(_APPLICATION_DATA, sealed[start:end], encrypted=True, content_length=length)
+            content -= length
+            start = end
 
-    def _record(self, kind: int, header: bytes, *, encrypted: bool) -> None:
+    def _record(self, kind: int, raw: bytes, *, encrypted: bool, content_length: int) -> None:
         assert self.trace is not None
         self.trace.record(
             direction="sent",
             content_type=kind,
-            length=int.from_bytes(header[3:], "big"),
+            length=len(raw) - HEADER_LENGTH,
             encrypted=encrypted,
-            header=header,
+            header=raw[:HEADER_LENGTH],
+            content_length=content_length,
+            raw=raw,
         )
 
 

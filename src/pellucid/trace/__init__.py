@@ -22,6 +22,7 @@ from pellucid.trace.events import (
     SecretEvent,
     Side,
     StateEvent,
+    UnreadEvent,
 )
 from pellucid.trace.recorder import Trace, TraceView
 
@@ -43,5 +44,6 @@ __all__ = [
     "StateEvent",
     "Trace",
     "TraceView",
+    "UnreadEvent",
     "summary_of",
 ]

@@ -33,6 +33,7 @@ __all__ = [
     "SecretEvent",
     "Side",
     "StateEvent",
+    "UnreadEvent",
 ]
 
 Side = Literal["client", "server"]
@@ -73,7 +74,8 @@ class RecordEvent(Event):
     """One record on the wire. ``content_type`` is the true one, which of a protected record stands inside it.
 
     ``header`` is the five bytes before the fragment; ``length`` the fragment's length in bytes, as told
-    there.
+    there; ``content_length`` that of the content in it, without type, padding and tag: 0 where it could not
+    be opened. ``raw`` is all of the record, header and fragment, as it was on the wire.
     """
 
     kind: ClassVar[str] = "record"
@@ -82,6 +84,16 @@ class RecordEvent(Event):
     length: int
     encrypted: bool
     header: bytes
+    content_length: int = 0
+    raw: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadEvent(Event):
+    """Bytes that arrived and were not taken for a record: refused, cut short, or behind what ended it all."""
+
+    kind: ClassVar[str] = "unread"
+    raw: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

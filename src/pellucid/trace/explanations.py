@@ -21,6 +21,7 @@ from pellucid.trace.events import (
     RecordEvent,
     SecretEvent,
     StateEvent,
+    UnreadEvent,
 )
 from pellucid.trace.texts import texts
 
@@ -108,6 +109,8 @@ def event_id(event: Event, agreed: Agreed = NOTHING) -> str:
             return f"data:{event.direction}"
         case RecordEvent():
             return f"record:{name_of(event.content_type, ContentType)}"
+        case UnreadEvent():
+            return "record:unread"
         case OutcomeEvent():
             return f"outcome:{event.status}"
     return event.kind

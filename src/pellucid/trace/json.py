@@ -21,6 +21,8 @@ SCHEMA = "pellucid.trace/1"
 
 # What all events have, and the class that reads a message, which shows in ``fields``.
 _ELSEWHERE = frozenset({"n", "time_us", "side", "cls"})
+# Of what a record carries, the messages have what can be read; a capture (``pcapng``) has all of it.
+_NOT_OF_RECORDS = frozenset({"raw"})
 
 
 def to_json(trace: Trace, previous: Sequence[Trace] = ()) -> dict[str, Any]:
@@ -83,7 +85,8 @@ def _event(event: Event) -> dict[str, Any]:
     }
     if isinstance(event, OutcomeEvent):
         return document | _outcome_fields(event)
-    for name in (f.name for f in fields(event) if f.name not in _ELSEWHERE):
+    left_out = _ELSEWHERE | _NOT_OF_RECORDS if isinstance(event, RecordEvent) else _ELSEWHERE
+    for name in (f.name for f in fields(event) if f.name not in left_out):
         document[name] = _value(getattr(event, name))
     if document.get("mac_key") == "":  # most suites have none
         del document["mac_key"]

@@ -32,6 +32,7 @@ from pellucid.trace.events import (
     SecretEvent,
     Side,
     StateEvent,
+    UnreadEvent,
 )
 from pellucid.trace.explanations import explanation
 from pellucid.trace.failure import Failure, failure_of
@@ -58,18 +59,21 @@ class Trace:
 
     ``reveal_secrets`` keeps secrets in the clear: whoever holds such a trace can read the connection. Without
     it they are replaced by length and fingerprint at once, so that the trace does not hold them at all.
-    ``clock`` gives seconds; only differences are used. ``limit`` bounds record and data events together: a
-    handshake has a few dozen, so 1,000 keeps the whole of it, while a download of gigabytes cannot fill the
-    memory. ``dropped`` counts those not kept.
+    ``clock`` gives seconds; only differences are used. ``started_at`` is when the recording began, in POSIX
+    seconds; now, unless given. ``limit`` bounds record and data events together: a handshake has a few dozen,
+    so 1,000 keeps the whole of it, while a download of gigabytes fills 16 MiB at most. ``dropped`` counts
+    those not kept.
     """
 
-    __slots__ = ("_clock", "_known", "_limit", "_numerous", "_start", "dropped", "events", "reveal_secrets")
+    __slots__ = ("_clock", "_known", "_limit", "_numerous", "_start", "dropped", "events", "reveal_secrets",
+                 "started_at")  # fmt: skip
 
     def __init__(
         self,
         *,
         reveal_secrets: bool = False,
         clock: Callable[[], float] = time.perf_counter,
+        started_at: float | None = None,
         limit: int = 1000,
     ) -> None:
         self.events: list[Event] = []
@@ -77,6 +81,7 @@ class Trace:
         self.dropped = 0
         self._clock = clock
         self._start = clock()
+        self.started_at = time.time() if started_at is None else started_at
         self._limit = limit
         self._numerous = 0
         # Fingerprint -> name of the secrets seen, so that an input can be shown as the secret that it is.
@@ -130,7 +135,15 @@ class TraceView:
         return f"<TraceView of the {self.side}>"
 
     def record(
-        self, *, direction: Direction, content_type: int, length: int, encrypted: bool, header: bytes
+        self,
+        *,
+        direction: Direction,
+        content_type: int,
+        length: int,
+        encrypted: bool,
+        header: bytes,
+        content_length: int = 0,
+        raw: bytes = b"",
     ) -> None:
         """A record was put on or taken from the wire; see ``RecordEvent``."""
         if not self.trace.has_room():
@@ -138,7 +151,13 @@ class TraceView:
         n, time_us = self.trace.stamp()
         self._add(RecordEvent(n=n, time_us=time_us, side=self.side, direction=direction,
                               content_type=int(content_type), length=length, encrypted=encrypted,
-                              header=bytes(header)))  # fmt: skip
+                              header=bytes(header), content_length=content_length,
+                              raw=bytes(raw)))  # fmt: skip
+
+    def unread(self, *, raw: bytes) -> None:
+        """The connection has ended, and these bytes were not taken for a record; see ``UnreadEvent``."""
+        n, time_us = self.trace.stamp()
+        self._add(UnreadEvent(n=n, time_us=time_us, side=self.side, raw=bytes(raw)))
 
     def message(
         self,

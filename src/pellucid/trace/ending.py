@@ -1,0 +1,81 @@
+"""What a connection came to, in words: a row each for what was agreed, who was proved, and what it took."""
+
+from __future__ import annotations
+
+from pellucid.trace.details import Detail
+from pellucid.trace.events import CertificateSummary
+from pellucid.trace.explanations import explanation
+from pellucid.trace.summary import Summary
+
+__all__ = ["summary_rows"]
+
+_MOST_NAMES = 3
+
+
+def summary_rows(summary: Summary) -> list[Detail]:
+    """Key exchange, server, client, round trips, bytes, time, forward secrecy. A failure has none."""
+    outcome = summary.outcome
+    if outcome is None or outcome.status == "failed":
+        return []
+    rows = [
+        Detail("key exchange", _key_exchange(summary)),
+        Detail("server", _server(summary)),
+        Detail("client", _client(summary)),
+    ]
+    if outcome.alpn:
+        rows.append(Detail("protocol inside", outcome.alpn))
+    rows.append(Detail("round trips", f"{summary.round_trips}, then the client could send data"))
+    handshake = _sizes(summary.handshake_bytes_from_client, summary.handshake_bytes_from_server)
+    rows.append(Detail("handshake", handshake))
+    if summary.bytes_from_client:
+        rows.append(Detail("on the wire", _sizes(summary.bytes_from_client, summary.bytes_from_server)))
+    if summary.handshake_us:
+        milliseconds = summary.handshake_us / 1000
+        rows.append(Detail("time", f"{milliseconds:.1f} ms until the handshake was complete"))
+    if secrecy := explanation(summary.forward_secrecy):
+        rows.append(Detail("forward secrecy", f"{secrecy.title}. {secrecy.text}"))
+    return rows
+
+
+def _key_exchange(summary: Summary) -> str:
+    group = summary.outcome.group if summary.outcome else ""
+    if summary.agreed.key_exchange == "RSA":
+        return "RSA: the secret was sent encrypted with the server's public key"
+    if summary.agreed.tls12 and summary.outcome and summary.outcome.resumed:
+        return "none: the session's master secret, with two new randoms"
+    if summary.agreed.key_exchange:
+        return f"{summary.agreed.key_exchange}, {group or 'in a group without a name'}"
+    return group or "none: pre-shared key alone"
+
+
+def _sizes(client: int, server: int) -> str:
+    return f"{client:,} bytes from the client, {server:,} from the server"
+
+
+def _server(summary: Summary) -> str:
+    outcome = summary.outcome
+    if outcome and outcome.resumed:
+        return "the one of the earlier session: it knew that session's key"
+    if summary.server_identity is None:
+        return "proved by a pre-shared key" if outcome and not outcome.signature_scheme else "as it claims"
+    proof = f", signed with {outcome.signature_scheme}" if outcome and outcome.signature_scheme else ""
+    if summary.agreed.key_exchange == "RSA":
+        proof = ", which could decrypt the secret"
+    return _identity(summary.server_identity) + proof
+
+
+def _client(summary: Summary) -> str:
+    if summary.client_identity is not None:
+        return _identity(summary.client_identity)
+    if summary.client_claim:
+        return f"showed {summary.client_claim}, and the server has not objected"
+    if summary.outcome and summary.outcome.mutual:
+        return "the one of the earlier session" if summary.outcome.resumed else "showed its certificate"
+    return "anonymous: it was not asked who it is"
+
+
+def _identity(certificate: CertificateSummary) -> str:
+    names = ", ".join(certificate.names[:_MOST_NAMES]) + (
+        ", …" if len(certificate.names) > _MOST_NAMES else ""
+    )
+    return f"{certificate.subject or names}, vouched for by {certificate.issuer}"

@@ -1,0 +1,128 @@
+// The beginning of the page: what this is, how it ended and, where it failed, why.
+
+function bannerOf() {
+  const notes = [];
+  if (data.banner)
+    notes.push(
+      el(
+        "div",
+        { class: "notice", role: "note" },
+        el("b", {}, "Secrets are shown."),
+        el("span", {}, data.banner),
+      ),
+    );
+  return notes;
+}
+
+function introSection() {
+  const shown = connection();
+  const outcome = shown.outcome;
+  const chips = [];
+  if (outcome.status === "connected") chips.push(chip("good", icon("verify"), "connected"));
+  else if (outcome.status === "failed") chips.push(chip("bad", icon("failed"), "failed"));
+  for (const name of [outcome.protocol, outcome.cipher_suite, outcome.group])
+    if (name) chips.push(chip("", name));
+  return el(
+    "div",
+    { class: "intro" },
+    bannerOf(),
+    el("h1", {}, data.heading),
+    data.note ? el("p", { class: "soft" }, data.note) : null,
+    el("div", { class: "chips" }, chips),
+    connections.length > 1 ? tabsOf() : null,
+    outcome.failure ? failureBox(outcome.failure) : null,
+  );
+}
+
+function chip(kind, ...content) {
+  return el("span", { class: `chip ${kind}` }, content);
+}
+
+function tabsOf() {
+  return el(
+    "nav",
+    { class: "tabs", "aria-label": "Connections" },
+    connections.map((one, index) =>
+      el(
+        "a",
+        {
+          class: "tool",
+          href: hashOf({ section: "sequence" }, index),
+          "aria-current": index === state.index ? "true" : null,
+          "aria-pressed": null,
+        },
+        `${index === state.index ? "✓ " : ""}Connection ${index + 1}: ${one.title}`,
+      ),
+    ),
+  );
+}
+
+function failureBox(failure) {
+  const step = connection().steps.find((one) => !one.ok);
+  const rows = [
+    ["Observed", failure.observed],
+    ["Alert", alertOf(failure)],
+    ["Inferred", failure.inferred],
+    ["Possible", failure.possible],
+    ["Fix", failure.fix],
+    ["Confirm", failure.confirm ? el("code", {}, failure.confirm) : ""],
+    ["Where", step ? linkTo({ step: step.number }, `step ${step.number}: ${step.side} ${step.title}`) : ""],
+    ...unreadRows(),
+    ["Read on", references(failure.rfc)],
+  ].filter(([, value]) => value);
+  return el(
+    "section",
+    { class: "failure", id: "failure", "aria-labelledby": "failure-title" },
+    el("h2", { id: "failure-title" }, icon("failed"), ` It failed: ${failure.id.replaceAll("_", " ")}`),
+    el(
+      "dl",
+      { class: "facts" },
+      rows.flatMap(([label, value]) => [el("dt", {}, label), el("dd", {}, value)]),
+    ),
+  );
+}
+
+function alertOf(failure) {
+  if (!failure.alert) return "";
+  const side = connection().outcome.side;
+  return failure.direction === "received"
+    ? `${failure.alert}, sent by the ${other(side)}: it found the fault`
+    : `${failure.alert}, sent by the ${side}, which found the fault`;
+}
+
+// Bytes that came and were no TLS, or no more: often they say themselves what they are.
+function unreadRows() {
+  return connection().unread.map((digits) => {
+    const codes = (digits.match(/../g) || []).map((byte) => parseInt(byte, 16));
+    const text = codes
+      .map((code) => (code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : "·"))
+      .join("");
+    return [
+      "Not read",
+      [el("span", { class: "hex" }, hexOf(digits)), el("br"), "as text: ", el("code", {}, text)],
+    ];
+  });
+}
+
+function overviewSection() {
+  const shown = connection();
+  const rows = shown.summary.filter((row) => row.value);
+  if (!rows.length && !shown.dropped) return null;
+  return el(
+    "section",
+    { id: "overview", "aria-labelledby": "overview-title" },
+    el("h2", { id: "overview-title" }, "What it came to"),
+    el("p", {}, shown.outcome.text || ""),
+    el(
+      "dl",
+      { class: "facts" },
+      rows.flatMap((row) => [
+        el("dt", {}, row.label),
+        el("dd", {}, row.note ? `${row.value} (${row.note})` : row.value),
+      ]),
+    ),
+    shown.dropped
+      ? el("p", { class: "soft" }, `${plural(shown.dropped, "later record")} were not kept.`)
+      : null,
+  );
+}
