@@ -13,6 +13,7 @@ from pellucid.trace.events import (
     Event,
     KeysEvent,
     Redacted,
+    SealedEvent,
     SecretEvent,
 )
 from pellucid.trace.explanations import event_id, explanation
@@ -90,6 +91,8 @@ def details_of(events: Sequence[Event], agreed: Agreed = NOTHING, *, brief: bool
                     rows.append(Detail(f"{event.direction} MAC key", shown(event.mac_key), level=1))
                 if event.iv:
                     rows.append(Detail(f"{event.direction} IV", shown(event.iv), level=1))
+            case SealedEvent():
+                rows += _sealed(event, brief=brief)
     return rows
 
 
@@ -176,6 +179,12 @@ def _check(event: CheckEvent) -> list[Detail]:
         Detail("expected", event.expected, level=level),
         Detail("found", event.found, level=level, ok=event.ok),
     ]
+
+
+def _sealed(event: SealedEvent, *, brief: bool) -> list[Detail]:
+    found = explanation(event_id(event))
+    rows = [Detail("here", event.detail)] if event.detail else []
+    return [*rows, Detail("to open it", found.fix)] if found and found.fix and not brief else rows
 
 
 def _certificate(event: CertificateEvent) -> list[Detail]:

@@ -30,14 +30,24 @@ __all__ = [
     "OutcomeEvent",
     "RecordEvent",
     "Redacted",
+    "SealedEvent",
     "SecretEvent",
     "Side",
     "StateEvent",
+    "Status",
     "UnreadEvent",
+    "other_side",
 ]
 
 Side = Literal["client", "server"]
 Direction = Literal["sent", "received"]
+#: How a connection ended. "unknown" is what a capture may leave open, never who took part.
+Status = Literal["connected", "failed", "unknown"]
+
+
+def other_side(side: Side) -> Side:
+    """The one that ``side`` talks to."""
+    return "server" if side == "client" else "client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +241,24 @@ class DataEvent(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedEvent(Event):
+    """From here on what ``side`` sends stays closed to who reads a capture. Who takes part records none.
+
+    ``reason`` is a stable id, explained in ``sealed.toml``; ``detail`` a sentence about this connection.
+    """
+
+    kind: ClassVar[str] = "sealed"
+    direction: Direction
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeEvent(Event):
     """How it ended for this side: what was agreed, or why it failed. Empty text is "not known" or "none"."""
 
     kind: ClassVar[str] = "outcome"
-    status: Literal["connected", "failed"]
+    status: Status
     protocol: str = ""
     cipher_suite: str = ""
     group: str = ""

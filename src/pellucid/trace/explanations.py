@@ -19,6 +19,7 @@ from pellucid.trace.events import (
     MessageEvent,
     OutcomeEvent,
     RecordEvent,
+    SealedEvent,
     SecretEvent,
     StateEvent,
     UnreadEvent,
@@ -42,19 +43,20 @@ class Explanation:
     """What one kind of event is about.
 
     ``text`` says what it is for; ``textbook`` corrects the usual picture, where that is needed; ``rfc``
-    says where to read on.
+    says where to read on; ``fix`` what to do about it, where there is something to be done.
     """
 
     title: str
     text: str
     textbook: str = ""
     rfc: str = ""
+    fix: str = ""
 
 
 @cache
 def explanations() -> dict[str, Explanation]:
-    """All of them, by id. Read once from the package's ``explanations.toml`` and ``explanations12.toml``."""
-    entries = texts("explanations.toml") | texts("explanations12.toml")
+    """All of them, by id. Read once from the package's files."""
+    entries = texts("explanations.toml") | texts("explanations12.toml") | texts("sealed.toml")
     return {key: Explanation(**entry) for key, entry in entries.items()}
 
 
@@ -111,6 +113,8 @@ def event_id(event: Event, agreed: Agreed = NOTHING) -> str:
             return f"record:{name_of(event.content_type, ContentType)}"
         case UnreadEvent():
             return "record:unread"
+        case SealedEvent():
+            return f"sealed:{event.reason}"
         case OutcomeEvent():
             return f"outcome:{event.status}"
     return event.kind

@@ -24,6 +24,7 @@ from pellucid.trace.events import (
     KeysEvent,
     MessageEvent,
     RecordEvent,
+    SealedEvent,
     SecretEvent,
     Side,
 )
@@ -104,6 +105,11 @@ class _Narrator:
                 if self.run and self.run[0].side != event.side:
                     self.flush()
                 self.run.append(event)
+                continue
+            if isinstance(event, SealedEvent):
+                self.flush()
+                key = event_id(event)
+                self.steps.append(_Draft("action", key, event.side, "", [event]))
                 continue
             if isinstance(event, MessageEvent | AlertEvent | DataEvent | RecordEvent):
                 if isinstance(event, RecordEvent) and (self.agreed.tls12 or not is_change_cipher_spec(event)):
@@ -249,6 +255,8 @@ def _action_words(
     draft: _Draft, agreed: Agreed, title: str, purpose: str, textbook: str, told: set[str]
 ) -> tuple[str, str, str]:
     """An action's title is a verb phrase; a secret in it may bring a correction of the textbook along."""
+    if draft.id.startswith("sealed:"):
+        return f"stays closed from here: {title}", purpose, textbook
     if draft.id.startswith("choice:"):
         title = f"chooses its {title}"
     elif not draft.id.startswith("step:"):

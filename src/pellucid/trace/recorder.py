@@ -29,9 +29,11 @@ from pellucid.trace.events import (
     OutcomeEvent,
     RecordEvent,
     Redacted,
+    SealedEvent,
     SecretEvent,
     Side,
     StateEvent,
+    Status,
     UnreadEvent,
 )
 from pellucid.trace.explanations import explanation
@@ -133,6 +135,11 @@ class TraceView:
 
     def __repr__(self) -> str:
         return f"<TraceView of the {self.side}>"
+
+    @property
+    def reveals(self) -> bool:
+        """Whether secrets are shown: what exists for that alone need not be computed otherwise."""
+        return self.trace.reveal_secrets
 
     def record(
         self,
@@ -250,10 +257,16 @@ class TraceView:
         n, time_us = self.trace.stamp()
         self._add(DataEvent(n=n, time_us=time_us, side=self.side, direction=direction, length=length))
 
+    def sealed(self, *, reason: str, detail: str) -> None:
+        """From here on what this side sends cannot be read by who looks on; see ``SealedEvent``."""
+        n, time_us = self.trace.stamp()
+        self._add(SealedEvent(n=n, time_us=time_us, side=self.side, direction="sent", reason=reason,
+                              detail=detail))  # fmt: skip
+
     def outcome(
         self,
         *,
-        status: Literal["connected", "failed"],
+        status: Status,
         protocol: str = "",
         cipher_suite: str = "",
         group: str = "",

@@ -15,6 +15,7 @@ from pellucid.trace.events import (
     MessageEvent,
     OutcomeEvent,
     RecordEvent,
+    SealedEvent,
 )
 
 __all__ = ["Summary", "final_outcome", "summarise"]
@@ -30,7 +31,8 @@ class Summary:
     side, and ``client_asked`` whether the server asked for anything. ``bytes_*`` count whole records, headers
     included, ``handshake_bytes_*`` messages alone; ``round_trips`` are those before the client could send
     data. ``forward_secrecy`` is the id of the explanation that says whether there is any, "" where no keys
-    were agreed on.
+    were agreed on. ``sealed`` says from where on which side stays closed, in a capture: there, what is
+    missing here may have been said.
     """
 
     outcome: OutcomeEvent | None
@@ -47,13 +49,14 @@ class Summary:
     round_trips: int
     handshake_us: int
     forward_secrecy: str
+    sealed: tuple[SealedEvent, ...] = ()
 
 
 def final_outcome(events: Sequence[Event]) -> OutcomeEvent | None:
     """The outcome of the connection, of whichever side tells most about it.
 
     A failure goes before success, and the side that found the fault before the one that was told by an alert;
-    otherwise the client's last word counts.
+    otherwise the client's last word counts. In a capture it may be "unknown".
     """
     last: dict[str, OutcomeEvent] = {event.side: event for event in events if isinstance(event, OutcomeEvent)}
     failed = [outcome for outcome in last.values() if outcome.status == "failed"]
@@ -88,6 +91,7 @@ def summarise(events: Sequence[Event]) -> Summary:
         round_trips=_round_trips(handshake, side),
         handshake_us=connected.time_us - _first_byte(events) if connected else 0,
         forward_secrecy=_forward_secrecy(connected, agreed, events) if connected else "",
+        sealed=tuple(e for e in events if isinstance(e, SealedEvent)),
     )
 
 

@@ -149,6 +149,8 @@ def _title(summary: Summary) -> str:
     name = f" with {outcome.server_name}" if outcome.server_name else ""
     if outcome.status == "failed":
         return f"a connection{name} that failed"
+    if outcome.status == "unknown":
+        return f"a connection{name} whose end is not known"
     return f"{outcome.protocol}{name}{', resumed' if outcome.resumed else ''}"
 
 

@@ -18,6 +18,7 @@ from pellucid.trace.events import (
     KeysEvent,
     MessageEvent,
     RecordEvent,
+    SealedEvent,
     SecretEvent,
 )
 from pellucid.trace.explanations import explain, known_id
@@ -157,7 +158,7 @@ def step_node(step: Step, parts: Sequence[Json], time_us: int) -> Json:
     if without := _without(step):
         made["without"] = without
     # What the events do not say themselves, such as the words of a demonstration.
-    if any(isinstance(event, DataEvent) for event in step.events):
+    if any(isinstance(event, DataEvent | SealedEvent) for event in step.events):
         made["rows"] = [{"label": row.label, "value": row.value} for row in step.details]
     return made
 
