@@ -8,10 +8,15 @@ import pytest
 from loopback import client_config, connect_pair, credential, pump, server_config, shake_hands
 
 from pellucid import Misuse
+from pellucid.codes import NamedGroup
 from pellucid.connection import Connection
+from pellucid.crypto.dh12 import dh_params
 from pellucid.errors import Reason
 from pellucid.keys.key_log import key_log_line
 from pellucid.messages import ClientHello, decode_handshake
+from pellucid.policy import SUPPORTED_GROUPS
+from pellucid.trace import SecretEvent, Trace
+from pellucid.trace.html.exchanges import exchange_program
 
 LABEL = b"EXPORTER-pellucid-test"
 
@@ -108,3 +113,51 @@ def test_no_secret_is_in_any_repr() -> None:
     for secret in log:
         assert secret.hex() not in shown
         assert repr(secret)[2:-1] not in shown
+
+
+# -- the private key of the key exchange
+
+
+def shared_secret_traced(group: str, *, reveal_secrets: bool) -> SecretEvent:
+    trace = Trace(reveal_secrets=reveal_secrets)
+    shake_hands(client_config(groups=[group], trace=trace.view("client")), server_config(groups=[group]))
+    return next(e for e in trace.events if isinstance(e, SecretEvent) and e.name == "shared_secret")
+
+
+@pytest.mark.parametrize("group", [str(group) for group in SUPPORTED_GROUPS])
+def test_a_trace_that_shows_everything_has_what_makes_the_shared_secret_again(
+    group: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = shared_secret_traced(group, reveal_secrets=True)
+    inputs = dict(event.inputs)
+    assert isinstance(event.value, bytes)
+    if group.startswith("ffdhe"):
+        private, share = (inputs[name] for name in ("our_private_key", "peer_share"))
+        assert isinstance(private, bytes)
+        assert isinstance(share, bytes)
+        prime = int.from_bytes(dh_params(NamedGroup[group])[0], "big")
+        again = pow(int.from_bytes(share, "big"), int.from_bytes(private, "big"), prime)
+        assert again.to_bytes(len(share), "big") == event.value
+        return
+    exec(exchange_program(event.formula, inputs), {})  # noqa: S102 - ours, and run to see what it prints
+    assert capsys.readouterr().out.strip() == event.value.hex()
+
+
+def test_no_other_trace_has_a_private_key() -> None:
+    event = shared_secret_traced("x25519", reveal_secrets=False)
+    assert [name for name, _ in event.inputs] == ["our_share", "peer_share"]
+
+
+def test_the_secrets_of_a_key_update_are_named_by_sender_and_number() -> None:
+    trace = Trace()
+    client, server = shake_hands(client_config(trace=trace.view("client")))
+    for _ in range(2):
+        client.key_update()  # asks for the server's, too
+        pump(client, server)
+    names = [e.name for e in trace.events if isinstance(e, SecretEvent)]
+    assert [name for name in names if re.search(r"application_traffic_secret_[1-9]", name)] == [
+        "client_application_traffic_secret_1",
+        "server_application_traffic_secret_1",
+        "client_application_traffic_secret_2",
+        "server_application_traffic_secret_2",
+    ]

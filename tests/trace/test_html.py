@@ -115,7 +115,10 @@ def test_the_graph_is_that_of_the_rfc(shown: dict[str, Any]) -> None:
 
 def test_an_input_names_the_bytes_that_it_is(shown: dict[str, Any]) -> None:
     exchange = next(key for key in shown["keys"] if key["name"] == "shared_secret")
-    for each in exchange["inputs"]:
+    *shares, private_key = exchange["inputs"]
+    assert private_key["name"] == "our_private_key"
+    assert "from" not in private_key  # it never travels
+    for each in shares:
         origin = each["from"]
         step = shown["steps"][origin["step"] - 1]
         raw = [part for part in step["parts"] if part["kind"] == "message"][origin["part"]]["raw"]

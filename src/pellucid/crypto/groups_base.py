@@ -16,7 +16,7 @@ class PrivateShare(ABC):
     """Our half of a key exchange: a private key, and the public share that the peer is sent.
 
     `group` is the share's group and `share` the public value in the form of KeyShareEntry.key_exchange
-    (RFC 9846 4.3.8). The private key is in no repr and has no accessor.
+    (RFC 9846 4.3.8). The private key is in no repr.
     """
 
     __slots__ = ("group", "share")
@@ -31,6 +31,14 @@ class PrivateShare(ABC):
 
         Raises PeerMisbehaved(INVALID_KEY_SHARE) for a share of the wrong length, that is no element of the
         group, or that leads to a secret which anybody could know.
+        """
+
+    @abstractmethod
+    def private_bytes(self) -> bytes:
+        """The private key. For a trace that is to show everything, and for nothing else.
+
+        x25519, x448: raw; NIST's curves and finite fields: the number, big-endian, as long as its group's
+        order or prime; a hybrid: seed of the KEM and the curve's key, in the order of the share.
         """
 
     def half(self, group: NamedGroup) -> PrivateShare | None:

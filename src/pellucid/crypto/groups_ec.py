@@ -43,6 +43,9 @@ class MontgomeryShare(PrivateShare):
             # secret is the all-zero value and abort if so". A point of low order leads there.
             raise invalid_share(self.group, "is a point of low order: the secret would be zero") from error
 
+    def private_bytes(self) -> bytes:
+        return self._private.private_bytes_raw()
+
 
 class X25519(KeyExchange):
     """RFC 7748 5: 32-byte private key, share and secret."""
@@ -98,6 +101,9 @@ class WeierstrassShare(PrivateShare):
         except ValueError as error:
             raise invalid_share(self.group, "is not a point on the curve") from error
         return self._private.exchange(_ECDH, peer)
+
+    def private_bytes(self) -> bytes:
+        return self._private.private_numbers().private_value.to_bytes((self._curve.key_size + 7) // 8, "big")
 
 
 class NistCurve(KeyExchange):

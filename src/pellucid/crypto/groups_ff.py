@@ -101,6 +101,10 @@ class LibraryShare(PrivateShare):
         shared: bytes = self._private.exchange(peer)
         return shared.rjust(self.field.length, b"\0")
 
+    def private_bytes(self) -> bytes:
+        exponent: int = self._private.private_numbers().x
+        return exponent.to_bytes(self.field.length, "big")
+
 
 class PowShare(PrivateShare):
     """A private key that is a Python number. Not constant-time: see the top of this file."""
@@ -118,6 +122,9 @@ class PowShare(PrivateShare):
         y = self.field.public_value(peer_share)
         # RFC 9846 7.4.1: "left-padded with zeros up to the size of the prime"
         return pow(y, self._exponent, self.field.prime).to_bytes(self.field.length, "big")
+
+    def private_bytes(self) -> bytes:
+        return self._exponent.to_bytes(self.field.length, "big")
 
 
 class FiniteField(KeyExchange):

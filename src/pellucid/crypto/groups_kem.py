@@ -107,6 +107,10 @@ class HybridShare(PrivateShare):
         kem_secret = self._decapsulation_key.decapsulate(ciphertext)
         return hybrid.join(kem_secret, self._curve_share.secret(curve_share))
 
+    def private_bytes(self) -> bytes:
+        seed = self._decapsulation_key.private_bytes_raw()
+        return self._hybrid.join(seed, self._curve_share.private_bytes())
+
     def half(self, group: NamedGroup) -> PrivateShare | None:
         """All of it for the hybrid group, the curve's part for the curve."""
         return self if group == self.group else self._curve_share.half(group)

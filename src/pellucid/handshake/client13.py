@@ -19,7 +19,7 @@ from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.handshake.answers import agreed_protocol, check_unsolicited
 from pellucid.handshake.authenticate import answer_request, receive_certificate
 from pellucid.handshake.effects import Flow
-from pellucid.handshake.flow import ClientHandshake, receive
+from pellucid.handshake.flow import ClientHandshake, exchange_inputs, receive
 from pellucid.handshake.offer import Offer, Psk
 from pellucid.handshake.proofs import ByCertificate, ByPsk, Connected, Origin, verify_finished
 from pellucid.handshake.record_sizes import take_record_sizes
@@ -141,7 +141,7 @@ def _key_exchange(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) 
         hs.trace.secret(
             name="shared_secret",
             formula=f"{group}(our private key, the server's share)",
-            inputs=[("our_share", share.share), ("peer_share", entry.key_exchange)],
+            inputs=exchange_inputs(hs, share, entry.key_exchange),
             value=secret,
             used_for="the handshake secret",
         )

@@ -8,6 +8,8 @@ With RSA the certificate's key is all that keeps the secret: who gets it later r
 before. With the others that key only signs, and the shares' keys are gone when the handshake is.
 """
 
+from collections.abc import Iterable
+
 from pellucid.codes import ECCurveType, NamedGroup, ProtocolVersion, SignatureScheme, name_of
 from pellucid.crypto.dh12 import dh_params, dh_secret, group_name, respond_dh
 from pellucid.crypto.groups import PrivateShare, generate, respond
@@ -16,7 +18,14 @@ from pellucid.crypto.signatures import authentication_of
 from pellucid.crypto.suites12 import Suite12
 from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.handshake.effects import DecryptPremaster, Flow
-from pellucid.handshake.flow import AnyHandshake, ClientHandshake, ServerHandshake, receive, sign
+from pellucid.handshake.flow import (
+    AnyHandshake,
+    ClientHandshake,
+    ServerHandshake,
+    exchange_inputs,
+    receive,
+    sign,
+)
 from pellucid.handshake.proofs import SignatureVerified, verify_signed
 from pellucid.handshake.security12 import SecurityParameters
 from pellucid.identity import Credential, VerifiedIdentity
@@ -86,7 +95,7 @@ def _on_curve(hs: ClientHandshake, params: tls12.ServerECDHParams) -> Exchanged:
         )
     _trace_group(hs, group)
     share, premaster_secret = respond(group, params.public, hs.key_entropy)
-    _trace_shares(hs, group, share, params.public, premaster_secret)
+    _trace_exchange(hs, group, [("our_share", share), ("peer_share", params.public)], premaster_secret)
     return Exchanged(tls12.ClientKeyExchangeECDHE(share), premaster_secret, group)
 
 
@@ -102,7 +111,7 @@ def _in_finite_field(hs: ClientHandshake, params: tls12.ServerDHParams) -> Excha
     if hs.trace:
         hs.trace.check(what="dh_group", expected="a strong group", found=name, ok=True)
     _trace_group(hs, name)
-    _trace_shares(hs, name, share, params.dh_Ys, premaster_secret)
+    _trace_exchange(hs, name, [("our_share", share), ("peer_share", params.dh_Ys)], premaster_secret)
     return Exchanged(tls12.ClientKeyExchangeDHE(share), premaster_secret, group)
 
 
@@ -150,7 +159,8 @@ def receive_client_key_exchange(
         in_field = yield from receive(hs, "WAIT_CKE", tls12.ClientKeyExchangeDHE)
         theirs = in_field.dh_Yc
         premaster_secret = dh_secret(ours, theirs)
-    _trace_shares(hs, ours.group, ours.share, theirs, premaster_secret)
+    if hs.trace:
+        _trace_exchange(hs, ours.group, exchange_inputs(hs, ours, theirs), premaster_secret)
     return premaster_secret
 
 
@@ -185,20 +195,15 @@ def _trace_group(hs: AnyHandshake, chosen: NamedGroup | str) -> None:
         hs.trace.choice(what="group", ours=ours, chosen=str(chosen), rule="the server chose it")
 
 
-def _trace_shares(
-    hs: AnyHandshake, group: NamedGroup | str, share: bytes, peer_share: bytes, secret: bytes
+def _trace_exchange(
+    hs: AnyHandshake, group: NamedGroup | str, inputs: list[tuple[str, bytes]], secret: bytes
 ) -> None:
     if hs.trace:
-        _trace_premaster(
-            hs,
-            f"{group}(our private key, the {hs.peer}'s share)",
-            [("our_share", share), ("peer_share", peer_share)],
-            secret,
-        )
+        _trace_premaster(hs, f"{group}(our private key, the {hs.peer}'s share)", inputs, secret)
 
 
 def _trace_premaster(
-    hs: AnyHandshake, formula: str, inputs: list[tuple[str, str | bytes]], value: bytes
+    hs: AnyHandshake, formula: str, inputs: Iterable[tuple[str, bytes]], value: bytes
 ) -> None:
     if hs.trace:
         hs.trace.secret(

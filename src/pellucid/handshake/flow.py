@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from pellucid.codes import ProtocolVersion, SignatureScheme
 from pellucid.config import ClientConfig, Config, Entropy, ServerConfig
+from pellucid.crypto.groups import PrivateShare
 from pellucid.crypto.suites import Suite
 from pellucid.handshake.effects import (
     Flow,
@@ -197,6 +198,14 @@ def schemes_in(asked: Extensions) -> tuple[Sequence[int], Sequence[int]]:
     # RFC 9846 4.3.3: without signature_algorithms_cert, signature_algorithms is for certificates as well.
     others = asked.find(ext.SignatureSchemeListCert)
     return schemes, others.supported_signature_algorithms if others else schemes
+
+
+def exchange_inputs(hs: AnyHandshake, ours: PrivateShare, peer_share: bytes) -> list[tuple[str, bytes]]:
+    """For the trace: what the secret of a key exchange was made from; our private key where all is shown."""
+    inputs = [("our_share", ours.share), ("peer_share", peer_share)]
+    if hs.trace and hs.trace.reveals:
+        inputs.append(("our_private_key", ours.private_bytes()))
+    return inputs
 
 
 def sign(

@@ -144,8 +144,8 @@ def receive_key_update(hs: AnyHandshake, message: KeyUpdate) -> Flow[None]:
     if not isinstance(message.request_update, KeyUpdateRequest):
         raise PeerMisbehaved(Reason.ILLEGAL_PARAMETER, f"request_update is {message.request_update}")
     hs.awaits_key_update = False
-    hs.read_secret = next_traffic_secret(hs.suite.hash_name, hs.read_secret, trace=hs.trace)
     hs.read_epoch += 1
+    hs.read_secret = _next_secret(hs, hs.read_secret, hs.peer, hs.read_epoch)
     yield InstallKeys("read", f"application {hs.read_epoch}", hs.suite, hs.read_secret)
     requested = message.request_update is KeyUpdateRequest.update_requested
     answered = False
@@ -168,6 +168,11 @@ def next_write_keys(hs: AnyHandshake, request: KeyUpdateRequest) -> tuple[KeyUpd
     hs.awaits_key_update |= request is KeyUpdateRequest.update_requested
     message = KeyUpdate(request)
     message.encode()
-    hs.write_secret = next_traffic_secret(hs.suite.hash_name, hs.write_secret, trace=hs.trace)
     hs.write_epoch += 1
+    hs.write_secret = _next_secret(hs, hs.write_secret, hs.side, hs.write_epoch)
     return message, f"application {hs.write_epoch}"
+
+
+def _next_secret(hs: AnyHandshake, secret: bytes, sender: str, generation: int) -> bytes:
+    name = f"{sender}_application_traffic_secret_{generation}"
+    return next_traffic_secret(hs.suite.hash_name, secret, trace=hs.trace, name=name)

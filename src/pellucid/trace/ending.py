@@ -44,7 +44,8 @@ def _key_exchange(summary: Summary) -> str:
     if summary.agreed.tls12 and summary.outcome and summary.outcome.resumed:
         return "none: the session's master secret, with two new randoms"
     if summary.agreed.key_exchange:
-        return f"{summary.agreed.key_exchange}, {group or 'in a group without a name'}"
+        group = group or summary.agreed.group or "in a group without a name"
+        return f"{summary.agreed.key_exchange}, {group}"
     return group or "none: pre-shared key alone"
 
 
@@ -56,6 +57,8 @@ def _server(summary: Summary) -> str:
     outcome = summary.outcome
     if outcome and outcome.resumed:
         return "the one of the earlier session: it knew that session's key"
+    if summary.server_identity is None and summary.agreed.key_exchange == "RSA":
+        return "as it claims: it could decrypt the secret"
     if summary.server_identity is None:
         return "proved by a pre-shared key" if outcome and not outcome.signature_scheme else "as it claims"
     proof = f", signed with {outcome.signature_scheme}" if outcome and outcome.signature_scheme else ""
@@ -71,6 +74,8 @@ def _client(summary: Summary) -> str:
         return f"showed {summary.client_claim}, and the server has not objected"
     if summary.outcome and summary.outcome.mutual:
         return "the one of the earlier session" if summary.outcome.resumed else "showed its certificate"
+    if summary.client_asked:
+        return "anonymous: it was asked, and showed no certificate"
     return "anonymous: it was not asked who it is"
 
 

@@ -9,6 +9,9 @@ from pellucid.trace.recorder import Trace
 
 __all__ = ["redacted"]
 
+# Inputs that no trace has which hides its secrets: a private key need not have a fingerprint, either.
+_ONLY_WHERE_REVEALED = frozenset({"our_private_key"})
+
 
 def redacted(trace: Trace) -> Trace:
     """The same events with lengths and fingerprints in place of secrets; ``trace`` itself if it has none."""
@@ -23,7 +26,8 @@ def redacted(trace: Trace) -> Trace:
 def _redacted(event: Event, copy: Trace) -> Event:
     match event:
         case SecretEvent():
-            inputs = tuple((name, _input(name, value, copy)) for name, value in event.inputs)
+            shown = (each for each in event.inputs if each[0] not in _ONLY_WHERE_REVEALED)
+            inputs = tuple((name, _input(name, value, copy)) for name, value in shown)
             return replace(event, inputs=inputs, value=_hidden(event.value))
         case KeysEvent():
             # An empty one, such as the MAC key of an AEAD, has nothing to hide.
