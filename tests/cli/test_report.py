@@ -59,3 +59,33 @@ def test_a_group_that_tls_has_no_name_for_is_described() -> None:
     suite = "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256"
     view.outcome(status="connected", protocol="TLSv1.2", cipher_suite=suite)
     assert "DHE, RFC 3526's group 14 (2048 bits)" in told(trace)
+
+
+def sealed_and_connected(protocol: str, suite: str) -> Trace:
+    """As a capture tells a connection for which there are no secrets."""
+    trace = Trace()
+    view = trace.view("client")
+    view.sealed(reason="no_secrets", detail="There is none.")
+    view.outcome(status="connected", protocol=protocol, cipher_suite=suite)
+    return trace
+
+
+def test_what_stays_closed_is_not_guessed() -> None:
+    words = told(sealed_and_connected("TLSv1.3", "TLS_AES_128_GCM_SHA256"))
+    assert words.count("not seen: it is in what stays closed") == 3
+    assert "pre-shared key" not in words
+    assert "anonymous" not in words
+
+
+def test_a_client_of_tls12_shows_its_certificate_in_the_clear_or_has_none() -> None:
+    words = told(sealed_and_connected("TLSv1.2", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"))
+    assert "anonymous: it was not asked who it is" in words
+
+
+def test_an_end_that_is_not_known_is_told_as_such() -> None:
+    trace = Trace()
+    trace.view("client").outcome(status="unknown")
+    words = told(trace)
+    assert words.startswith("? how it ended is not known\n")
+    assert "The capture does not show how it ended" in words
+    assert "connected" not in words

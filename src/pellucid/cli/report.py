@@ -8,6 +8,7 @@ from pellucid.cli.exits import Exit
 from pellucid.cli.render import Storyteller
 from pellucid.trace.ending import summary_rows
 from pellucid.trace.events import Side, other_side
+from pellucid.trace.explanations import explain
 from pellucid.trace.failure import Failure
 from pellucid.trace.summary import Summary
 
@@ -21,6 +22,12 @@ def show_summary(story: Storyteller, summary: Summary) -> None:
     """
     outcome = summary.outcome
     if outcome is None or outcome.status == "failed":
+        return
+    if outcome.status == "unknown":
+        story.line(Text("? how it ended is not known", "bold yellow"))
+        found = explain(outcome)
+        if found:
+            story.paragraph(found.text)
         return
     story.line(Text(f"✓ connected: {outcome.protocol} {outcome.cipher_suite}", "bold green"))
     for row in summary_rows(summary):

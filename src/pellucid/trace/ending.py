@@ -10,12 +10,16 @@ from pellucid.trace.summary import Summary
 __all__ = ["summary_rows"]
 
 _MOST_NAMES = 3
+_NOT_SEEN = "not seen: it is in what stays closed"
 
 
 def summary_rows(summary: Summary) -> list[Detail]:
-    """Key exchange, server, client, round trips, bytes, time, forward secrecy. A failure has none."""
+    """Key exchange, server, client, round trips, bytes, time, forward secrecy; none unless it connected.
+
+    Of a capture whose handshake stays closed in part, what is in that part is not guessed.
+    """
     outcome = summary.outcome
-    if outcome is None or outcome.status == "failed":
+    if outcome is None or outcome.status != "connected":
         return []
     rows = [
         Detail("key exchange", _key_exchange(summary)),
@@ -32,9 +36,16 @@ def summary_rows(summary: Summary) -> list[Detail]:
     if summary.handshake_us:
         milliseconds = summary.handshake_us / 1000
         rows.append(Detail("time", f"{milliseconds:.1f} ms until the handshake was complete"))
-    if secrecy := explanation(summary.forward_secrecy):
+    secrecy = explanation(summary.forward_secrecy)
+    if secrecy and rows[0].value != _NOT_SEEN:  # it hangs on the key exchange
         rows.append(Detail("forward secrecy", f"{secrecy.title}. {secrecy.text}"))
     return rows
+
+
+def _hides(summary: Summary) -> bool:
+    """Whether a part of the handshake stays closed: in TLS 1.3 the one that has the certificates."""
+    outcome = summary.outcome
+    return outcome is not None and any(event.n < outcome.n for event in summary.sealed)
 
 
 def _key_exchange(summary: Summary) -> str:
@@ -46,6 +57,8 @@ def _key_exchange(summary: Summary) -> str:
     if summary.agreed.key_exchange:
         group = group or summary.agreed.group or "in a group without a name"
         return f"{summary.agreed.key_exchange}, {group}"
+    if not group and _hides(summary):
+        return _NOT_SEEN
     return group or "none: pre-shared key alone"
 
 
@@ -59,6 +72,8 @@ def _server(summary: Summary) -> str:
         return "the one of the earlier session: it knew that session's key"
     if summary.server_identity is None and summary.agreed.key_exchange == "RSA":
         return "as it claims: it could decrypt the secret"
+    if summary.server_identity is None and _hides(summary):
+        return _NOT_SEEN
     if summary.server_identity is None:
         return "proved by a pre-shared key" if outcome and not outcome.signature_scheme else "as it claims"
     proof = f", signed with {outcome.signature_scheme}" if outcome and outcome.signature_scheme else ""
@@ -74,6 +89,8 @@ def _client(summary: Summary) -> str:
         return f"showed {summary.client_claim}, and the server has not objected"
     if summary.outcome and summary.outcome.mutual:
         return "the one of the earlier session" if summary.outcome.resumed else "showed its certificate"
+    if _hides(summary) and not summary.agreed.tls12:
+        return _NOT_SEEN
     if summary.client_asked:
         return "anonymous: it was asked, and showed no certificate"
     return "anonymous: it was not asked who it is"
