@@ -1,4 +1,4 @@
-"""Writes docs/glossary.md and docs/diagnosis.md from what the package knows: `python docs/generate.py`.
+"""Writes docs/glossary.md, diagnosis.md and faults.md from what the package knows: `python docs/generate.py`.
 
 tests/test_docs.py compares the pages with `pages()`, so that they cannot fall behind.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pellucid.alerts import ALERTS
 from pellucid.errors import Reason
+from pellucid.faults import FAULTS, Fault
 from pellucid.trace.explanations import Explanation, explanations
 from pellucid.trace.texts import texts
 
@@ -37,15 +38,33 @@ hash, which with CBC is that of the MAC. What a suite with such a piece lacks st
 DIAGNOSIS = """# Why a connection failed
 
 A failure has a stable id: the `id` of `failure` in JSON, and nearly always the `reason` of the `TLSError`.
-Below, what follows from it and what to do (`src/pellucid/trace/failures.toml`), and the alert that this side
-sends.
+Below, what follows from it and what to do (`src/pellucid/trace/failures.toml`), the alert that this side
+sends, and the faults that show it ([faults.md](faults.md)): `pellucid demo --fault ID`.
 This page is made by `python docs/generate.py`.
 """
+
+FAULTS_PAGE = """# Servers that fail on purpose
+
+    pellucid demo --fault ID        what our client makes of it
+    pellucid serve --fault ID       what yours does; `all` for every fault, each on its own port
+
+`serve` writes the root for clients to trust, prints the addresses, and says of each connection what the
+client did. A client that does not look for a fault reads a page that tells it so: nothing else is wrong with
+the server. The faults are in `src/pellucid/faults/`; `tests/faults/test_our_client.py` and
+`tests/cli/test_faults.py` hold the id, the alert and the exit code for each, and
+`tests/peers/test_faults.py` what openssl, curl and gnutls-cli say.
+This page is made by `python docs/generate.py`.
+
+The id is that of [what is wrong](diagnosis.md). Where one connection cannot tell as much, "told as" is
+what it can tell. The alert is sent by the client, unless it stands with "received".
+
+"""
+FAULTS_HEAD = ("fault", "what is wrong", "told as", "alert", "exit code", "needs")
 
 
 def pages() -> dict[str, str]:
     """The text of each generated page by its file name."""
-    return {"glossary.md": glossary(), "diagnosis.md": diagnosis()}
+    return {"glossary.md": glossary(), "diagnosis.md": diagnosis(), "faults.md": faults()}
 
 
 def glossary() -> str:
@@ -92,10 +111,36 @@ def diagnosis() -> str:
         alert = ALERTS[reason] if reason else None
         if alert is not None:
             parts.append(f"- alert: {alert}")
+        shown_by = [fault.id for fault in FAULTS.values() if key in (fault.cause, fault.diagnosis)]
+        if shown_by:
+            parts.append(f"- shown by: {', '.join(shown_by)}")
         if entry.get("rfc"):
             parts.append(f"- read on: {entry['rfc']}")
         parts.append("")
     return "\n".join(parts)
+
+
+def faults() -> str:
+    rows = [FAULTS_HEAD, ("---",) * len(FAULTS_HEAD), *map(_row, FAULTS.values())]
+    return FAULTS_PAGE + "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def _row(fault: Fault) -> tuple[str, ...]:
+    alert = fault.alert or ""
+    known = texts("failures.toml")
+    told = (
+        f"[{fault.diagnosis}](diagnosis.md#{fault.diagnosis})"
+        if fault.diagnosis in known
+        else fault.diagnosis
+    )
+    return (
+        f"`{fault.id}`",
+        fault.what,
+        told,
+        f"{alert}, received" if fault.direction == "received" else alert,
+        str(fault.exit_code),
+        fault.needs,
+    )
 
 
 def _plain(text: str) -> str:

@@ -42,7 +42,7 @@ def test_the_design_names_every_effect() -> None:
     assert {name for name in names if name not in design} == set()
 
 
-@pytest.mark.parametrize("name", ["glossary.md", "diagnosis.md"])
+@pytest.mark.parametrize("name", ["glossary.md", "diagnosis.md", "faults.md"])
 def test_a_generated_page_is_what_the_package_knows(name: str) -> None:
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
     assert spec is not None

@@ -28,11 +28,6 @@ SOURCE = Path(pellucid.errors.__file__).parent
 CLASSES = [AlertReceived, BadMessage, CertificateRejected, Misuse, PeerIncompatible, PeerMisbehaved]
 A = AlertDescription
 
-#: Reasons that nobody has for raising yet, and what they wait for.
-NOT_YET_RAISED = {
-    Reason.CERTIFICATE_REVOKED: "no verifier here knows of revocation; the value is part of the API already",
-}
-
 
 def make(cls: type[TLSError], reason: Reason = Reason.MALFORMED, detail: str = "a detail") -> TLSError:
     if cls is BadMessage:
@@ -186,7 +181,7 @@ BY_DEFAULT = {Reason.MALFORMED: BadMessage, Reason.ALERT_RECEIVED: AlertReceived
 
 def test_every_reason_is_raised_somewhere() -> None:
     used = {Reason[name] for name in uses()}
-    assert set(Reason) - used - set(BY_DEFAULT) == set(NOT_YET_RAISED)
+    assert set(Reason) - used - set(BY_DEFAULT) == set()
 
 
 @pytest.mark.parametrize("reason", BY_DEFAULT)

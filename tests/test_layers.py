@@ -34,6 +34,7 @@ ORDER = (
     ("handshake",),
     ("driver",),
     ("connection",),
+    ("faults",),
     ("io", "aio"),
     ("__init__",),
     ("cli", "__main__"),

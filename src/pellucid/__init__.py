@@ -32,7 +32,10 @@ if TYPE_CHECKING:
         SessionReceived,
     )
     from pellucid.identity import Credential, TrustStore
+    from pellucid.identity.revocation import RevocationLists
     from pellucid.io.blocking import TLSListener, TLSSocket, connect, listen
+    from pellucid.io.revocation import NetworkStatus
+    from pellucid.io.stapling import StapleFetcher
     from pellucid.result import Negotiated
     from pellucid.sessions import ExternalPsk, Session, SessionCache, SessionStore, TicketKeys
     from pellucid.trace import Trace
@@ -61,8 +64,11 @@ _HOMES = {
         "SessionReceived",
     ),
     "pellucid.identity": ("Credential", "TrustStore"),
+    "pellucid.identity.revocation": ("RevocationLists",),
     "pellucid.io": ("aio",),
     "pellucid.io.blocking": ("TLSListener", "TLSSocket", "connect", "listen"),
+    "pellucid.io.revocation": ("NetworkStatus",),
+    "pellucid.io.stapling": ("StapleFetcher",),
     "pellucid.result": ("Negotiated",),
     "pellucid.sessions": ("ExternalPsk", "Session", "SessionCache", "SessionStore", "TicketKeys"),
     "pellucid.trace": ("Trace",),
@@ -83,16 +89,19 @@ __all__ = [
     "KeyUpdated",
     "Misuse",
     "Negotiated",
+    "NetworkStatus",
     "PeerClosed",
     "PeerIncompatible",
     "PeerMisbehaved",
     "Reason",
+    "RevocationLists",
     "ServerConfig",
     "ServerConnection",
     "Session",
     "SessionReceived",
     "SessionCache",
     "SessionStore",
+    "StapleFetcher",
     "TLSError",
     "TLSListener",
     "TLSSocket",

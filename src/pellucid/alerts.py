@@ -88,10 +88,21 @@ ALERTS: dict[Reason, AlertDescription | None] = {
     Reason.WEAK_KEY: _A.bad_certificate,
     Reason.STRICT_PROFILE_ONLY: _A.bad_certificate,
     Reason.CERTIFICATE_REVOKED: _A.certificate_revoked,
+    # RFC 6066 8: "abort the handshake if the response is not satisfactory with
+    # bad_certificate_status_response(113) alert."
+    Reason.BAD_CERTIFICATE_STATUS: _A.bad_certificate_status_response,
+    # One that should have been stapled and was not is not satisfactory either.
+    Reason.MUST_STAPLE_MISSING: _A.bad_certificate_status_response,
+    # RFC 9846 6.2: "Some other (unspecified) issue arose in processing the certificate"
+    Reason.REVOCATION_UNKNOWN: _A.certificate_unknown,
     Reason.BAD_CERTIFICATE: _A.bad_certificate,
     Reason.UNSUPPORTED_CERTIFICATE: _A.unsupported_certificate,
     Reason.ISSUER_NOT_A_CA: _A.bad_certificate,
     Reason.CERTIFICATE_CHAIN_TOO_LONG: _A.bad_certificate,
+    # The same.
+    Reason.KEY_NOT_PINNED: _A.certificate_unknown,
+    # RFC 9846 6.2: "when access control was applied, the sender decided not to proceed with negotiation"
+    Reason.CLIENT_NOT_ALLOWED: _A.access_denied,
     Reason.CERTIFICATE_REJECTED: _A.certificate_unknown,
     # RFC 9846 6.2: upon receipt of a fatal alert both parties close "immediately"
     Reason.ALERT_RECEIVED: None,

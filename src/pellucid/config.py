@@ -13,7 +13,13 @@ from pellucid.checking import at_least, callables, flags, listed, require
 from pellucid.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from pellucid.crypto.kdf import hash_digest
 from pellucid.errors import Misuse, Reason
-from pellucid.identity import Credential, TrustStore
+from pellucid.identity import (
+    CERTIFICATE_PROFILES,
+    AllowedClients,
+    CertificateProfile,
+    Credential,
+    TrustStore,
+)
 from pellucid.keys import KeyLog
 from pellucid.policy import (
     POLICIES,
@@ -27,6 +33,7 @@ from pellucid.policy import (
 from pellucid.sessions import ExternalPsk, SessionCache, SessionStore, TicketKeys
 
 if TYPE_CHECKING:
+    from pellucid.identity.revocation import Ask, RevocationLists
     from pellucid.trace import Trace, TraceView
 
 Entropy = Callable[[int], bytes]
@@ -45,6 +52,9 @@ _DEFAULT_SHARES = (NamedGroup.X25519MLKEM768, NamedGroup.x25519)
 #: RFC 8449 4: the least that anybody may ask for, and the most that makes sense: a full record of TLS 1.3,
 #: whose content type counts.
 _LEAST_RECORD_SIZE, _MOST_RECORD_SIZE = 64, 2**14 + 1
+
+#: What a knob that nobody reads is refused with.
+_WHEN_SEARCHED = 'give revocation="soft" or "hard" as well: else nobody asks'
 
 #: RFC 6066 4 has codes for these.
 _FRAGMENT_LENGTHS = (2**9, 2**10, 2**11, 2**12)
@@ -82,6 +92,23 @@ class Config:
     key_update_after    TLS 1.3: records sealed under one key before we take the next one; default and upper
                         bound: what the suite's AEAD can bear (RFC 9846 5.5)
     max_chain_length    certificates that we accept from a peer; public chains have 2 to 4
+    certificate_profile  how the peer's chain is judged. "web": as browsers do it. "private", for internal
+                        CAs: RFC 5280 without what the web asks besides it, so a chain without
+                        authorityKeyIdentifier, a CA without keyUsage, with basicConstraints not critical or
+                        with an Ed25519, ML-DSA or brainpool key, and a CA's certificate as a leaf are taken;
+                        signatures, dates, names, purposes, path lengths and name constraints hold in both
+    revocation          whether the peer's certificates are still good, and how hard to ask: "off", "staple",
+                        "soft" or "hard"; each does what the one before it does. "staple": the peer is asked
+                        for an OCSP response (RFC 6066 8; clients in TLS 1.3 only, and few have one), one
+                        that it staples has to hold, and a server whose certificate says that it staples
+                        (RFC 7633) has to. "soft": revocation_lists and revocation_source are asked as well;
+                        what is known to be revoked is refused, and what nobody knows passes, which the trace
+                        says. "hard": a leaf that nobody vouches for is refused; of its issuers, as in
+                        "soft", what is known to be revoked. Off by default
+    revocation_lists    CRLs, from files or memory: a ``RevocationLists``
+    revocation_source   whom to ask over the network, such as a ``NetworkStatus``; none by default. It is
+                        called in the middle of a handshake, which waits for it; and authorities learn who
+                        speaks with whom
     clock, entropy      where the time (POSIX seconds) and random bytes come from. Give others to
                         replay a handshake, never to make real ones
     """
@@ -102,6 +129,10 @@ class Config:
     padding: Callable[[int, int], int] | None = None
     key_update_after: int | None = None
     max_chain_length: int = 10
+    certificate_profile: CertificateProfile = "web"
+    revocation: str = "off"
+    revocation_lists: RevocationLists | None = None
+    revocation_source: Ask | None = None
     clock: Clock = time.time
     entropy: Entropy = os.urandom
     #: The lists as members, the policy's where none was given: what the handshake reads.
@@ -133,8 +164,11 @@ class Config:
             credentials=listed("credentials", self.credentials, Credential),
         )
         require(self.trust is None or isinstance(self.trust, TrustStore), "trust", "give a TrustStore")
-        callables(self, "key_log", "padding", "clock", "entropy")
+        callables(self, "key_log", "padding", "revocation_source", "clock", "entropy")
+        self._check_revocation()
         at_least(self, 1, "max_chain_length")
+        known = self.certificate_profile in CERTIFICATE_PROFILES
+        require(known, "certificate_profile", f"{self.certificate_profile!r} is not web or private")
         flags(self, "encrypt_then_mac")
         if self.record_size_limit is not None:
             at_least(self, _LEAST_RECORD_SIZE, "record_size_limit")
@@ -143,6 +177,19 @@ class Config:
         if self.key_update_after is not None:
             # One of them is the KeyUpdate itself.
             at_least(self, 2, "key_update_after")
+
+    def _check_revocation(self) -> None:
+        known = self.revocation in ("off", "staple", "soft", "hard")
+        require(known, "revocation", f"{self.revocation!r} is not off, staple, soft or hard")
+        searches = self.revocation in ("soft", "hard")
+        require(searches or self.revocation_source is None, "revocation_source", _WHEN_SEARCHED)
+        if self.revocation_lists is None:
+            return
+        from pellucid.identity.revocation import RevocationLists  # noqa: PLC0415 - for who has some
+
+        ok = isinstance(self.revocation_lists, RevocationLists)
+        require(ok, "revocation_lists", "give RevocationLists")
+        require(searches, "revocation_lists", _WHEN_SEARCHED)
 
     def _set(self, **values: object) -> None:
         """Assign to a frozen dataclass while it is being built."""
@@ -171,8 +218,10 @@ class ClientConfig(Config):
     send_certificate_authorities   tell the server whom we trust; off, since the list is long and
                          tells who we are
     middlebox_compatibility        look like TLS 1.2 on the wire (RFC 9846 E.4); on, as browsers do
-    request_status       ask for a stapled OCSP response (RFC 6066 8). The answer is read and shown in the
-                         trace; it is not judged
+    request_status       ask for a stapled OCSP response (RFC 6066 8) where ``revocation`` is off. It is read
+                         and shown in the trace, and not judged
+    request_timestamps   ask for timestamps of certificate transparency (RFC 6962 3.3.1). They are shown in
+                         the trace, and not verified
     max_fragment_length  the longest plaintext of a record either way: 512, 1024, 2048 or 4096 bytes (RFC 6066
                          4). record_size_limit is the better way; not both
     fallback             this is a second attempt with fewer versions, after a first one has failed: a server
@@ -186,6 +235,7 @@ class ClientConfig(Config):
     send_certificate_authorities: bool = False
     middlebox_compatibility: bool = True
     request_status: bool = False
+    request_timestamps: bool = False
     max_fragment_length: int | None = None
     fallback: bool = False
     #: ``key_shares`` and ``certificate_signature_schemes`` as members.
@@ -205,7 +255,14 @@ class ClientConfig(Config):
                 self.certificate_signature_schemes,
                 SUPPORTED_SIGNATURE_SCHEMES,
             )
-        flags(self, "request_status", "fallback", "send_certificate_authorities", "middlebox_compatibility")
+        flags(
+            self,
+            "request_status",
+            "request_timestamps",
+            "fallback",
+            "send_certificate_authorities",
+            "middlebox_compatibility",
+        )
         length = self.max_fragment_length
         wanted = f"give one of {', '.join(map(str, _FRAGMENT_LENGTHS))}"
         require(length is None or length in _FRAGMENT_LENGTHS, "max_fragment_length", wanted)
@@ -222,14 +279,23 @@ class ClientConfig(Config):
             certificate_schemes=schemes,
         )
 
+    @property
+    def asks_for_status(self) -> bool:
+        """Whether the ClientHello has status_request."""
+        return self.request_status or self.revocation != "off"
+
     @cached_property
     def session_scope(self) -> bytes:
-        """What a session of this client depends on: its roots, its credentials, and which versions it speaks
-        and how, in one hash.
+        """What a session of this client depends on: its roots, its credentials, which versions it speaks
+        and how, and what it asks of certificates, in one hash.
         """
         assert self.trust is not None
-        how = f"{self.parameters.protocols} {self.parameters.extended_master_secret}"
-        parts = [self.trust.fingerprint, how.encode(), *map(fingerprint, self.credentials)]
+        parameters = self.parameters
+        asked = f"{self.revocation} {self.certificate_profile}"
+        how = f"{parameters.protocols} {parameters.extended_master_secret} {asked}"
+        lists = self.revocation_lists
+        parts = [self.trust.fingerprint, how.encode(), lists.fingerprint if lists is not None else b""]
+        parts += map(fingerprint, self.credentials)
         return hash_digest("sha256", b"".join(parts))
 
     def _share_groups(self) -> tuple[NamedGroup, ...]:
@@ -262,6 +328,8 @@ class ServerConfig(Config):
     client_authentication  "none", "optional" or "required"
     trust                  the roots that clients are checked against; has to be given when clients
                            are asked: a public root says nothing about who may be a client
+    allowed_clients        which names may come in, of those whose chain is good: ``AllowedClients``. None:
+                           whoever the trust store vouches for
     strict_server_name     refuse a name that no credential has, with unrecognized_name, instead
                            of showing the default credential
     session_cache          where sessions of TLS 1.2 are kept whose clients take no tickets. True: one of this
@@ -278,6 +346,7 @@ class ServerConfig(Config):
     """
 
     client_authentication: str = "none"
+    allowed_clients: AllowedClients | None = None
     strict_server_name: bool = False
     session_cache: SessionCache | bool = True
     tickets: TicketKeys | bool = True
@@ -316,6 +385,10 @@ class ServerConfig(Config):
         asked = self.client_authentication
         known = asked in ("none", "optional", "required")
         require(known, "client_authentication", f"{asked!r} is not none, optional or required")
+        allowed = self.allowed_clients
+        ok = allowed is None or isinstance(allowed, AllowedClients)
+        require(ok, "allowed_clients", "give AllowedClients or None")
+        require(allowed is None or asked != "none", "allowed_clients", "client_authentication is none")
         if asked != "none":
             require(self.trust is not None, "trust", "say whose client certificates are accepted")
             # RFC 9846 4.4.2: "servers which are authenticating with an external PSK MUST NOT send the

@@ -87,10 +87,15 @@ class Reason(StrEnum):
     WEAK_KEY = "weak_key"
     STRICT_PROFILE_ONLY = "strict_profile_only"
     CERTIFICATE_REVOKED = "certificate_revoked"
+    BAD_CERTIFICATE_STATUS = "bad_certificate_status"
+    MUST_STAPLE_MISSING = "must_staple_missing"
+    REVOCATION_UNKNOWN = "revocation_unknown"
     BAD_CERTIFICATE = "bad_certificate"
     UNSUPPORTED_CERTIFICATE = "unsupported_certificate"
     ISSUER_NOT_A_CA = "issuer_not_a_ca"
     CERTIFICATE_CHAIN_TOO_LONG = "certificate_chain_too_long"
+    KEY_NOT_PINNED = "key_not_pinned"
+    CLIENT_NOT_ALLOWED = "client_not_allowed"
     CERTIFICATE_REJECTED = "certificate_rejected"
 
     # the peer sent an alert

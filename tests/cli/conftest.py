@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,11 @@ import pytest
 from click.testing import CliRunner
 
 from pellucid.cli.app import app
+from pellucid.config import ServerConfig
+from pellucid.errors import TLSError
+from pellucid.identity import Credential
 from pellucid.identity.lab import Laboratory
+from pellucid.io.blocking import listen
 
 DEADLINE_SECONDS = 20.0
 
@@ -125,3 +129,35 @@ def peer() -> Iterator[Callable[[Callable[[socket.socket], object]], int]]:
             listener.shutdown(socket.SHUT_RDWR)
     for thread in threads:
         thread.join(DEADLINE_SECONDS)
+
+
+@pytest.fixture
+def server(files: Any) -> Iterator[Callable[..., int]]:
+    """``server(**settings)`` starts a TLS server of ours, and gives its port."""
+    listeners = []
+    threads = []
+
+    def start(**settings: Any) -> int:
+        settings.setdefault("credentials", [Credential.from_files(files.server_cert, files.server_key)])
+        listener = listen("127.0.0.1", 0, ServerConfig(**settings))
+        listeners.append(listener)
+
+        def accept() -> None:
+            while True:
+                try:
+                    tls = listener.accept(handshake=False)
+                except OSError:
+                    return
+                with tls, suppress(TLSError, OSError):
+                    tls.handshake()
+                    tls.recv(1)
+
+        threads.append(threading.Thread(target=accept, daemon=True))
+        threads[-1].start()
+        return int(listener.address[1])
+
+    yield start
+    for listener in listeners:
+        listener.close()
+    for thread in threads:
+        thread.join(20)

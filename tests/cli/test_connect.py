@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import socket
 import struct
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -12,46 +10,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pellucid.cli.connect import parse_target
-from pellucid.config import ServerConfig
-from pellucid.errors import TLSError
-from pellucid.identity import Credential, TrustStore
-from pellucid.io.blocking import listen
+from pellucid.identity import TrustStore
 from pellucid.trace.json import schema
 
 Pellucid = Callable[..., Any]
 Peer = Callable[[Callable[[socket.socket], object]], int]
-
-
-@pytest.fixture
-def server(files: Any) -> Iterator[Callable[..., int]]:
-    """``server(**settings)`` starts a TLS server of ours, and gives its port."""
-    listeners = []
-    threads = []
-
-    def start(**settings: Any) -> int:
-        settings.setdefault("credentials", [Credential.from_files(files.server_cert, files.server_key)])
-        listener = listen("127.0.0.1", 0, ServerConfig(**settings))
-        listeners.append(listener)
-
-        def accept() -> None:
-            while True:
-                try:
-                    tls = listener.accept(handshake=False)
-                except OSError:
-                    return
-                with tls, suppress(TLSError, OSError):
-                    tls.handshake()
-                    tls.recv(1)
-
-        threads.append(threading.Thread(target=accept, daemon=True))
-        threads[-1].start()
-        return int(listener.address[1])
-
-    yield start
-    for listener in listeners:
-        listener.close()
-    for thread in threads:
-        thread.join(20)
 
 
 @pytest.mark.parametrize(

@@ -107,3 +107,35 @@ def test_an_address_matches_only_the_same_address() -> None:
     assert patterns.match(parse_server_name("0::1"))
     assert not patterns.match(parse_server_name("::ffff:192.0.2.1"))
     assert not patterns.match(parse_server_name("192.0.2.2"))
+
+
+@pytest.mark.parametrize(
+    "pattern,name,words",
+    [
+        ("*.example.com", "a.b.example.com", "*.example.com stands for one label, and there are more"),
+        ("*.example.com", "example.com", "stands for names below example.com, and not for that itself"),
+        ("w*.example.com", "www.example.com", "has its wildcard where none counts"),
+        ("www.*.com", "www.example.com", "has its wildcard where none counts"),
+        ("example.com.", "example.com", "ends in a dot"),
+        ("www.example.com", "ww.example.com", "the nearest is www.example.com"),
+        ("192.0.2.1", "192.0.2.1", "stands there as a host name"),
+        ("other.test", "www.example.com", ""),
+        ("*.other.test", "www.example.com", ""),
+        ("*******************************.com", "www.example.com", ""),
+    ],
+)
+def test_a_near_miss_says_what_keeps_it_from_matching(pattern: str, name: str, words: str) -> None:
+    patterns = NamePatterns([pattern])
+    parsed = parse_server_name(name)
+    assert not patterns.match(parsed)
+    said = patterns.near_miss(parsed)
+    assert words in said
+    assert bool(words) is bool(said)
+
+
+def test_a_near_miss_is_looked_for_among_a_bounded_number_of_names() -> None:
+    patterns = NamePatterns([*(f"n{n}.test" for n in range(20_000)), "www.example.com"])
+    assert patterns.near_miss(parse_server_name("ww.example.com")) == ""
+    # As a regular expression it would take ages to fail.
+    many_stars = NamePatterns(["*a" * 25 + "b.example"])
+    assert many_stars.near_miss(parse_server_name("a" * 60 + ".example")) == ""

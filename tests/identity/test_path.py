@@ -10,8 +10,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pellucid.errors import CertificateRejected, Reason
 from pellucid.identity import Purpose, TrustStore, parse_server_name, verify_client, verify_server
-from pellucid.identity.path import MAX_SIGNATURE_CHECKS, signed_by, strict_path
 from pellucid.identity.profile import MAX_INTERMEDIATES
+from pellucid.identity.reasoning.case import Case
+from pellucid.identity.reasoning.decide import strict_path
+from pellucid.identity.reasoning.search import MAX_SIGNATURE_CHECKS
+from pellucid.identity.reasoning.view import signed_by
 
 NOW = 1_800_000_000.0
 NAME = "leaf.example"
@@ -39,8 +42,8 @@ def reason(call: Callable[..., object], *arguments: Any) -> Reason:
 def check(leaf: Any, *intermediates: Any, root: Any, now: float = NOW, name: str | None = NAME) -> Any:
     """strict_path itself, without pyca's verdict before it."""
     parsed = None if name is None else parse_server_name(name)
-    others = [one.certificate for one in intermediates]
-    return strict_path(leaf.certificate, others, root.trust, Purpose.SERVER, parsed, now)
+    chain = tuple(one.certificate for one in (leaf, *intermediates))
+    return strict_path(Case(chain, root.trust, Purpose.SERVER, parsed, now))
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ed448", "mldsa44", "mldsa65", "mldsa87"])
@@ -97,13 +100,13 @@ def test_a_path_that_pyca_could_judge_is_never_accepted_here(forge: Any, root: A
     name = parse_server_name(NAME)
     for issuer in (own_root, own_ca):
         leaf = forge.leaf(issuer, "ed25519")
-        others = [own_ca.certificate, root.certificate]
+        chain = (leaf.certificate, own_ca.certificate, root.certificate)
         assert verify_server([leaf.der, own_ca.der], NAME, trust, NOW)
-        assert strict_path(leaf.certificate, others, trust, Purpose.SERVER, name, NOW) is None
+        assert strict_path(Case(chain, trust, Purpose.SERVER, name, NOW)) is None
 
 
 def test_what_pyca_refuses_is_not_accepted_by_sending_an_ed25519_ca_along(forge: Any, root: Any) -> None:
-    """The P-256 CA is name-constrained, which only pyca's verifier evaluates."""
+    """The P-256 CA is name-constrained to another name."""
     constraints = x509.NameConstraints(None, [x509.DNSName("leaf.example")])
     own_root = forge.ca("Own root")
     ca = forge.ca("Constrained", own_root, extensions=[(constraints, True)])
@@ -120,7 +123,8 @@ def test_a_name_constrained_ca_cannot_escape_through_an_ed25519_ca_below_it(forg
     upper = forge.ca("Constrained", own_root, extensions=[(constraints, True)])
     lower = forge.ca("Lower", upper, kind="ed25519")
     chain = [forge.leaf(lower).der, lower.der, upper.der]
-    assert reason(verify_server, chain, NAME, own_root.trust, NOW) is Reason.UNSUPPORTED_CERTIFICATE
+    with pytest.raises(CertificateRejected, match=r"the name constraints of .*Constrained.* exclude"):
+        verify_server(chain, NAME, own_root.trust, NOW)
 
 
 def test_attack_leaf_as_ca(forge: Any, root: Any) -> None:
@@ -239,13 +243,17 @@ def test_attack_unknown_critical_extension(forge: Any, who: str) -> None:
 
 @pytest.mark.parametrize("critical", [True, False])
 @pytest.mark.parametrize("who", ["intermediate", "root"])
-def test_attack_name_constraints_are_refused_not_passed_over(forge: Any, who: str, critical: bool) -> None:
-    constraints = {"extensions": [(x509.NameConstraints([x509.DNSName("leaf.example")], None), critical)]}
+@pytest.mark.parametrize("permitted", ["leaf.example", "other.example"])
+def test_name_constraints_are_evaluated(forge: Any, who: str, critical: bool, permitted: str) -> None:
+    constraints = {"extensions": [(x509.NameConstraints([x509.DNSName(permitted)], None), critical)]}
     root = forge.ca("Root", kind="ed25519", **(constraints if who == "root" else {}))
     ca = forge.ca("CA", root, kind="ed25519", **(constraints if who == "intermediate" else {}))
     leaf = forge.leaf(ca)
+    if permitted == NAME:
+        assert verify_server([leaf.der, ca.der], NAME, root.trust, NOW)
+        return
     assert check(leaf, ca, root=root) is None
-    assert reason(verify_server, [leaf.der, ca.der], NAME, root.trust, NOW) is Reason.UNSUPPORTED_CERTIFICATE
+    assert reason(verify_server, [leaf.der, ca.der], NAME, root.trust, NOW) is Reason.CERTIFICATE_REJECTED
 
 
 @pytest.mark.parametrize(
@@ -309,22 +317,39 @@ def test_a_path_as_deep_as_the_limit_is_accepted_and_a_deeper_one_is_not(forge: 
     assert check(forge.leaf(too_deep[0]), *too_deep, root=root) is None
 
 
-def test_attack_path_explosion_by_cross_signed_namesakes_ends_at_the_signature_limit(
+def test_attack_path_explosion_by_cross_signed_namesakes_ends_at_a_limit(
     forge: Any, root: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nine CAs of one name and one key: each signed each, and there are 9! orders to try."""
+    """Nine CAs of one name and one key: each signed each, and there are 9! orders to try. No signature is
+    checked twice, so that the limit of steps comes first.
+    """
     checked = []
 
     def counted(child: x509.Certificate, issuer: x509.Certificate) -> bool:
         checked.append(issuer)
         return signed_by(child, issuer)
 
-    monkeypatch.setattr("pellucid.identity.path.signed_by", counted)
+    monkeypatch.setattr("pellucid.identity.reasoning.view.signed_by", counted)
     ca = forge.ca("CA", kind="ed25519", key_label="shared")
     clones = [forge.ca("CA", ca, kind="ed25519", key_label="shared", days=(-1, 30 + n)) for n in range(9)]
     leaf = forge.leaf(ca)
     with pytest.raises(CertificateRejected) as error:
         check(leaf, *clones, root=root)
+    assert error.value.reason is Reason.CERTIFICATE_CHAIN_TOO_LONG
+    assert 9 < len(checked) <= MAX_SIGNATURE_CHECKS
+
+
+def test_attack_thicket_of_issuers_ends_at_the_signature_limit(
+    forge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty CAs of one name, and none of them has signed."""
+    checked = []
+    monkeypatch.setattr(
+        "pellucid.identity.reasoning.view.signed_by", lambda _, issuer: checked.append(issuer)
+    )
+    thicket = [forge.ca("CA", kind="ed25519", days=(-1, 30 + n)) for n in range(40)]
+    with pytest.raises(CertificateRejected) as error:
+        check(forge.leaf(thicket[0]), *thicket, root=forge.ca("Root", kind="ed25519"))
     assert error.value.reason is Reason.CERTIFICATE_CHAIN_TOO_LONG
     assert len(checked) == MAX_SIGNATURE_CHECKS
 
@@ -333,7 +358,7 @@ def test_attack_version_1_certificate_which_has_no_extensions_to_break_a_rule(fo
     leaf = forge.as_version_1(forge.leaf(root), root)
     assert reason(verify_client, [leaf], root.trust, NOW) is Reason.UNSUPPORTED_CERTIFICATE
     parsed = x509.load_der_x509_certificate(leaf)
-    assert strict_path(parsed, [], root.trust, Purpose.CLIENT, None, NOW) is None
+    assert strict_path(Case((parsed,), root.trust, Purpose.CLIENT, None, NOW)) is None
 
 
 @pytest.mark.parametrize(

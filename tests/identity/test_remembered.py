@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pellucid.errors import CertificateRejected, Misuse, Reason
-from pellucid.identity import TrustStore, verify, verify_client, verify_server
+from pellucid.identity import TrustStore, verify_client, verify_server
+from pellucid.identity.reasoning import decide
 from pellucid.identity.remembered import MOST_REMEMBERED
 
 NOW = 1_800_000_000.0
@@ -30,13 +31,13 @@ def leaf(forge: Any, root: Any) -> Any:
 def judged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
     """The names that paths were judged for."""
     names: list[object] = []
-    judge = verify._judge
+    judge = decide._pyca
 
-    def counting(*arguments: Any) -> Any:
-        names.append(str(arguments[3]))
-        return judge(*arguments)
+    def counting(policy: Any, case: Any) -> Any:
+        names.append(str(case.name))
+        return judge(policy, case)
 
-    monkeypatch.setattr(verify, "_judge", counting)
+    monkeypatch.setattr(decide, "_pyca", counting)
     return names
 
 

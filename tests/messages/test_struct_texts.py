@@ -295,6 +295,13 @@ DIFFERENT: dict[type[Wire], tuple[str, str]] = {
         "RFC 5077 3.2: 'The server uses a zero-length SessionTicket extension'",
         "struct {} SessionTicketAcknowledged;",
     ),
+    ext.SignedCertificateTimestamp: (
+        "RFC 6962 3.2 has a struct around the ID of the log, a typedef, and digitally-signed (RFC 5246 4.7)",
+        """struct {
+            Version sct_version; opaque id[32]; uint64 timestamp; opaque extensions<0..2^16-1>;
+            SignatureScheme algorithm; opaque signature<0..2^16-1>;
+        } SignedCertificateTimestamp;""",
+    ),
     ext.UnknownExtension: (
         "what nobody reads is kept as it came",
         "struct { opaque extension_data[extension_data.length]; } UnknownExtension;",

@@ -138,6 +138,7 @@ class Replayed(Credential):
         self.issuers = frozenset()
         self.chain_schemes = ()
         self.subject = "CN=replayed"
+        self._staple = None
         self.signature = certificate_verify.signature
 
     def matches(self, server_name: str) -> bool:

@@ -57,6 +57,9 @@ DH_PARAMS = tls12.ServerDHParams(b"\xff" * 40, b"\x02", b"\x44" * 40)
 SHARE = ext.KeyShareEntry(NamedGroup.x25519, b"\x42" * 32)
 SUITE = CipherSuite.TLS_AES_128_GCM_SHA256
 V12, V13 = ProtocolVersion.TLSv1_2, ProtocolVersion.TLSv1_3
+SCT = ext.SignedCertificateTimestamp(
+    0, b"\x44" * 32, 1_800_000_000_000, b"", SignatureScheme.ecdsa_secp256r1_sha256, b"\x55" * 70
+)
 
 #: One of each extension's bodies.
 BODIES: list[ext.ExtensionBody] = [
@@ -109,6 +112,7 @@ PARTS: list[Wire] = [
     ext.OIDFilter(b"\x55\x1d\x25", b"value"),
     ext.PskIdentity(b"identity", 7),
     ext.ServerName(NameType.host_name, b"example.org"),
+    SCT,
     ext.UnknownExtension(b"as it came"),
 ]
 

@@ -33,9 +33,12 @@ CHOICES = [
     "alpn",
     "psk",
     "hello_retry_request",
+    "stapled_status",
 ]
 CHECKS = [
     "certificate_chain",
+    "revocation",
+    "transparency",
     "certificate_verify",
     "finished",
     "psk_binder",
@@ -141,9 +144,9 @@ def test_an_explanation_says_where_to_read_on(identifier: str) -> None:
 @pytest.mark.parametrize(
     "identifier, attribute, words",
     [
-        ("certificate:server", "textbook", "shown, but not judged"),
-        ("certificate:server:tls12", "textbook", "shown, but not judged"),
-        ("check:certificate_chain", "textbook", "shown, but not judged"),
+        ("certificate:server", "textbook", "where the configuration asks it"),
+        ("certificate:server:tls12", "textbook", "where the configuration asks it"),
+        ("check:certificate_chain", "textbook", "where the configuration asks it"),
         # A client may well offer DEFLATE.
         ("message:ClientHello:tls12", "textbook", "null is all that is ever taken"),
         # RFC 7627 4: the session hash covers the ClientKeyExchange.

@@ -3,6 +3,7 @@
 import click
 
 import pellucid
+from pellucid.cli.check import check
 from pellucid.cli.connect import connect
 from pellucid.cli.demo import demo
 from pellucid.cli.serve import serve
@@ -18,10 +19,12 @@ Examples:
   pellucid demo --tls 1.2 --key-exchange rsa   the handshake of the textbooks
   pellucid connect example.org             what a real server says
   pellucid serve                           a server that shows what its visitors offer
+  pellucid check fullchain.pem key.pem     what is wrong with files, before a server gets them
 
 \b
 Exit codes: 0 done, 1 internal error, 2 usage, 3 name or TCP failure, 4 negotiation failed,
-5 we rejected the peer's certificate, 6 the peer rejected ours, 7 timeout, 8 the peer does not speak TLS.
+5 we rejected the peer's certificate, 6 the peer rejected ours, 7 timeout, 8 the peer does not speak TLS,
+10 findings.
 """
 
 
@@ -34,3 +37,4 @@ def app() -> None:
 app.add_command(demo)
 app.add_command(connect)
 app.add_command(serve)
+app.add_command(check)

@@ -13,8 +13,11 @@ from pellucid.cli.options import (
     common,
     group_option,
     policy_option,
+    profiles_option,
     protocols,
     readable_file,
+    revocation_options,
+    revocation_settings,
     suite_option,
     tls_option,
 )
@@ -49,6 +52,8 @@ Examples:
   pellucid connect api.example.org --cert me.pem --key me.key
   pellucid connect example.org --alpn h2 --alpn http/1.1 --json trace.json
   pellucid connect example.org --tls 1.2          no TLS 1.3, whatever the server could do
+  pellucid connect example.org --compare openssl,python    would they take its certificates, too?
+  pellucid connect example.org --revocation hard --fetch-status
   pellucid connect old.example.org --policy compatible    what it speaks, and what that lacks
 """
 
@@ -69,6 +74,16 @@ class Request:
     suite: str | None = None
     tls: str | None = None
     policy: str = "default"
+    profile: str = "web"
+    compare: tuple[str, ...] = ()
+    revocation: str | None = None
+    crls: tuple[Path, ...] = ()
+    fetch_status: bool = False
+
+    @property
+    def name(self) -> str:
+        """Who the server must prove to be."""
+        return self.server_name or self.host
 
 
 def parse_target(target: str) -> tuple[str, int]:
@@ -105,6 +120,17 @@ def parse_target(target: str) -> tuple[str, int]:
 )
 @click.option("--key", type=readable_file(), metavar="FILE", help="The private key of --cert (PEM).")
 @click.option("--alpn", multiple=True, metavar="NAME", help="Offer this protocol inside; can be repeated.")
+@click.option(
+    "--profile",
+    type=click.Choice(["web", "private"]),
+    default="web",
+    show_default=True,
+    help="Judge the certificates as browsers do, or by RFC 5280 alone, as for an internal authority.",
+)
+@profiles_option(
+    "--compare", "Also say what these make of the certificates; exit code 10 if one refuses.", default=""
+)
+@revocation_options
 @group_option("Offer only this group for the key exchange.")
 @suite_option("Offer only this cipher suite.")
 @click.option(
@@ -131,7 +157,7 @@ def connect(context: click.Context, /, *, target: str, **options: Any) -> None:
 
 def run(request: Request, output: Output) -> int:
     """Connect, tell it, and return the exit code."""
-    from pellucid.cli.exits import exit_code
+    from pellucid.cli.exits import Exit, exit_code
     from pellucid.cli.failing import record_failure
     from pellucid.errors import TLSError
     from pellucid.trace.failure import tls_began
@@ -139,15 +165,22 @@ def run(request: Request, output: Output) -> int:
     trace = output.trace()
     captured = output.capture(trace)
     error: Exception | None = None
+    config: ClientConfig | None = None
     try:
-        _connect(request, configuration(request, output, trace), captured, trace)
+        config = configuration(request, output, trace)
+        _connect(request, config, captured, trace)
     except (TLSError, OSError) as failed:
         error = failed
     began = tls_began(trace.events)
     failure_id = "" if error is None else record_failure(trace, "client", error).id
     captured.finish("client", error)
-    code = exit_code(error, tls_began=began, failure_id=failure_id)
-    _tell(trace, output, request, code)
+    code = int(exit_code(error, tls_began=began, failure_id=failure_id))
+    if request.compare and config is not None:
+        from pellucid.cli.comparing import compare, exit_code_of, verdicts_of
+
+        compare(trace, config, request.name, request.compare)
+        code = exit_code_of(code, verdicts_of(trace, request.compare))
+    _tell(trace, output, request, Exit(code))
     output.write_json(trace)
     output.write_html(
         [trace], heading=f"{request.host} port {request.port}", place=(request.host, request.port)
@@ -166,6 +199,8 @@ def configuration(request: Request, output: Output, trace: Trace) -> ClientConfi
         "trace": trace,
         "key_log": output.key_log,
         "alpn_protocols": request.alpn,
+        "certificate_profile": request.profile,
+        **revocation_settings(request.revocation, request.crls, fetches=request.fetch_status),
     }
     if request.cafile:
         settings["trust"] = TrustStore.from_files(request.cafile)
@@ -182,7 +217,7 @@ def _connect(request: Request, config: ClientConfig, captured: Captured, trace: 
     from pellucid.io.blocking import connect as connect_tls
     from pellucid.io.waiting import Deadline
 
-    name = request.server_name or request.host
+    name = request.name
     seconds = request.timeout_seconds
     deadline = Deadline(seconds)
     with connect_tls(request.host, request.port, config, name, seconds, handshake=False) as tls:
@@ -220,3 +255,7 @@ def _tell(trace: Trace, output: Output, request: Request, code: Any) -> None:
         show_summary(story, summary)
         if summary.outcome.failure:
             show_failure(story, summary.outcome.failure, code, host=request.host, port=request.port)
+    if request.compare:
+        from pellucid.cli.comparing import show_comparison, verdicts_of
+
+        show_comparison(story, verdicts_of(trace, request.compare))

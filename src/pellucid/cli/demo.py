@@ -15,7 +15,9 @@ from pellucid.cli.options import (
     CERTIFICATE_KINDS,
     OUTPUTS,
     common,
+    fault_options,
     group_option,
+    only_with_faults,
     suite_option,
     tls_option,
 )
@@ -60,6 +62,7 @@ Examples:
   pellucid demo --tls 1.2 --key-exchange ecdhe   the same with forward secrecy
   pellucid demo --tls 1.2 --resume     the abbreviated handshake
   pellucid demo --tls 1.2 --suite TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA   what CBC lacks
+  pellucid demo --fault certificate_expired    what a client finds; all: --list-faults
   pellucid demo --seed 1 --json -      the same each time, as data
   pellucid demo --pcapng - | wireshark -k -i -   decrypted in Wireshark, packet by packet
 """
@@ -88,6 +91,7 @@ Examples:
     help="Make keys, randoms and time from a number, so that the story is the same each time"
     " (but for signatures by RSA and ML-DSA keys, which are random).",
 )
+@fault_options
 @common
 @click.pass_context
 def demo(context: click.Context, /, **options: Any) -> None:
@@ -95,6 +99,13 @@ def demo(context: click.Context, /, **options: Any) -> None:
     from pellucid.cli.output import Output
 
     outputs = {name: options.pop(name) for name in OUTPUTS}
+    if faults := options.pop("faults"):
+        from pellucid.cli.failing_on_purpose import demonstrate
+
+        only_with_faults(context)
+        if len(faults) > 1:
+            raise click.UsageError("one fault at a time; pellucid serve can do with several")
+        context.exit(demonstrate(faults[0], context.with_resource(Output(**outputs))))
     plan = Plan(**options).settled()
     context.exit(run(plan, context.with_resource(Output(**outputs))))
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from pellucid import policy
 from pellucid.codes import Registry
+from pellucid.errors import Misuse
 
-__all__ = ["CERTIFICATE_KINDS", "OUTPUTS", "common", "named", "policy_option", "readable_file", "tls_option"]
+__all__ = [
+    "CERTIFICATE_KINDS",
+    "OUTPUTS",
+    "common",
+    "crl_option",
+    "fault_options",
+    "named",
+    "only_with_faults",
+    "policy_option",
+    "profiles_option",
+    "readable_file",
+    "revocation_options",
+    "revocation_settings",
+    "tls_option",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,6 +51,26 @@ CERTIFICATE_KINDS = (
     "mldsa65",
     "mldsa87",
 )
+
+
+def profiles_option(name: str, text: str, *, default: str | None = None) -> Callable[[F], F]:
+    """An option that takes profiles of verifiers, separated by commas: ``default``, or all of them."""
+    # Not imported: the help text of each command would wait for the verifier to load.
+    known = ("web", "private", "openssl", "python")
+
+    def checked(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+        if value is None:
+            value = ",".join(known) if default is None else default
+            if not value:
+                return ()
+        asked = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
+        wrong = [part for part in asked if part not in known]
+        if wrong:
+            raise click.BadParameter(f"{wrong[0]!r} is not one of {', '.join(known)}")
+        return asked
+
+    listed = "web (what browsers take), private (RFC 5280 alone), openssl (its default), python (3.13's)"
+    return click.option(name, callback=checked, metavar="LIST", help=f"{text} There are: {listed}.")
 
 
 def readable_file() -> click.Path:
@@ -103,6 +139,58 @@ def suite_option(text: str) -> Callable[[F], F]:
     return named("--suite", policy.SUPPORTED_CIPHER_SUITES, text)
 
 
+def crl_option(text: str) -> Callable[[F], F]:
+    """``--crl``: lists of revoked certificates."""
+    return click.option(
+        "--crl",
+        "crls",
+        multiple=True,
+        type=readable_file(),
+        metavar="FILE",
+        help=f"{text} PEM or DER; can be repeated.",
+    )
+
+
+def revocation_options(function: F) -> F:
+    """``--revocation`` and where its answers come from; ``revocation_settings`` makes knobs of them."""
+    options = [
+        click.option(
+            "--revocation",
+            type=click.Choice(["off", "staple", "soft", "hard"]),
+            help="How hard to ask whether a certificate was revoked. staple: what the server staples has to "
+            "hold; soft: lists and authorities too, and no answer passes; hard: no answer is refused. "
+            "Default: off, and soft with --crl or --fetch-status.",
+        ),
+        crl_option("Look for revoked certificates in this list."),
+        click.option(
+            "--fetch-status",
+            is_flag=True,
+            help="Ask the authorities over the network (OCSP, CRLs). They learn whom you speak with.",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def revocation_settings(level: str | None, crls: Sequence[Path], *, fetches: bool) -> dict[str, Any]:
+    """What a configuration is to be given for these options. Raises ``Misuse`` for what is no list."""
+    searches = bool(crls) or fetches
+    level = level or ("soft" if searches else "off")
+    if searches and level not in ("soft", "hard"):
+        raise click.UsageError(f"--crl and --fetch-status are not asked with --revocation {level}")
+    settings: dict[str, Any] = {"revocation": level}
+    if crls:
+        from pellucid.identity.revocation import RevocationLists
+
+        settings["revocation_lists"] = RevocationLists.from_files(*crls)
+    if fetches:
+        from pellucid.io.revocation import NetworkStatus
+
+        settings["revocation_source"] = NetworkStatus()
+    return settings
+
+
 def common(function: F) -> F:
     """What all commands share: how much is shown, and where data goes."""
     file = click.Path(dir_okay=False, writable=True, allow_dash=True)
@@ -154,3 +242,58 @@ def common(function: F) -> F:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def fault_options(function: F) -> F:
+    """``--fault`` and ``--list-faults``: to fail on purpose."""
+
+    def checked(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+        from pellucid.faults import FAULTS, find
+
+        if "all" in names:
+            return tuple(FAULTS)
+        try:
+            return tuple(dict.fromkeys(find(name).id for name in names))
+        except Misuse as error:
+            raise click.BadParameter(error.detail) from None
+
+    def completed(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+        from pellucid.faults import FAULTS
+
+        return [name for name in (*FAULTS, "all") if name.startswith(incomplete.replace("-", "_"))]
+
+    def listed(context: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            from pellucid.cli.faulty import listing
+
+            click.echo(listing())
+            context.exit()
+
+    one = click.option(
+        "--fault",
+        "faults",
+        multiple=True,
+        metavar="ID",
+        callback=checked,
+        shell_complete=completed,
+        help="Fail in this way, for a client to find out; can be repeated, and 'all' is all of them.",
+    )
+    every = click.option(
+        "--list-faults",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=listed,
+        help="Show the faults that there are, and end.",
+    )
+    return one(every(function))
+
+
+def only_with_faults(context: click.Context, *allowed: str) -> None:
+    """``click.UsageError`` for an option that was given beside ``--fault`` and would not count."""
+    known = {"faults", *allowed, *OUTPUTS}
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and name not in known:
+            raise click.UsageError(f"{parameter.opts[0]} does not go with --fault: a fault says all of that")

@@ -7,9 +7,9 @@ import stat
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 
 import click
 from rich.console import Console
@@ -23,7 +23,9 @@ from pellucid.trace import Trace
 from pellucid.trace.json import dumps
 from pellucid.trace.redacting import redacted
 
-__all__ = ["Output"]
+__all__ = ["Output", "storyteller", "write_data"]
+
+T = TypeVar("T")
 
 _STDOUT = "-"
 
@@ -56,8 +58,7 @@ class Output:
         self.json_file = json_file
         self.html_file = html_file
         self.reveal_secrets = reveal_secrets
-        # rich obeys NO_COLOR, TERM and whether it is a terminal by itself.
-        self.story = Storyteller(Console(stderr=bool(taken), soft_wrap=True), verbosity)
+        self.story = storyteller(verbosity, beside=bool(taken))
         self._keylog_file = keylog_file
         self._lock = threading.Lock()
         self._opened = ExitStack()
@@ -72,6 +73,10 @@ class Output:
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
+
+    def keep(self, resource: AbstractContextManager[T]) -> T:
+        """Enter what is to be closed with the outputs."""
+        return self._opened.enter_context(resource)
 
     @property
     def key_log(self) -> KeyLog | None:
@@ -145,7 +150,7 @@ class Output:
         """Write the trace to where ``--json`` says, if it says."""
         if self.json_file:
             text = dumps(self.told(trace), [self.told(earlier) for earlier in previous])
-            self._write("--json", self.json_file, text)
+            write_data("--json", self.json_file, text, private=self.reveal_secrets)
 
     def write_html(self, traces: Sequence[Trace], **words: Any) -> None:
         """Write the page of these connections, oldest first, to where ``--html`` says, if it says.
@@ -155,19 +160,27 @@ class Output:
         if self.html_file:
             from pellucid.trace.html import page
 
-            self._write("--html", self.html_file, page(traces, **words))
+            write_data("--html", self.html_file, page(traces, **words), private=self.reveal_secrets)
 
-    def _write(self, option: str, name: str, text: str) -> None:
-        if name == _STDOUT:
-            sys.stdout.write(text)
-            return
-        try:
-            # What shows secrets is a key log too.
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-            descriptor = os.open(name, flags, 0o600 if self.reveal_secrets else 0o666)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                if self.reveal_secrets and stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    os.fchmod(descriptor, 0o600)
-                file.write(text)
-        except OSError as error:
-            raise click.UsageError(f"{option}: {name}: {error.strerror}") from error
+
+def storyteller(verbosity: int, *, beside: bool) -> Storyteller:
+    """Who tells a story on standard output; ``beside`` data that goes there, on standard error."""
+    # rich obeys NO_COLOR, TERM and whether it is a terminal by itself.
+    return Storyteller(Console(stderr=beside, soft_wrap=True), verbosity)
+
+
+def write_data(option: str, name: str, text: str, *, private: bool = False) -> None:
+    """Write ``text`` to the file that ``option`` names, or to standard output; ``private``: for its owner."""
+    if name == _STDOUT:
+        sys.stdout.write(text)
+        return
+    try:
+        # What shows secrets is a key log too.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        descriptor = os.open(name, flags, 0o600 if private else 0o666)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if private and stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.fchmod(descriptor, 0o600)
+            file.write(text)
+    except OSError as error:
+        raise click.UsageError(f"{option}: {name}: {error.strerror}") from error

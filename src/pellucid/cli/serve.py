@@ -18,10 +18,14 @@ from pellucid.cli.options import (
     CERTIFICATE_KINDS,
     OUTPUTS,
     common,
+    crl_option,
+    fault_options,
     group_option,
+    only_with_faults,
     policy_option,
     protocols,
     readable_file,
+    revocation_settings,
     suite_option,
     tls_option,
 )
@@ -48,12 +52,14 @@ Examples:
   pellucid serve --cert fullchain.pem --key key.pem --host 0.0.0.0
   pellucid serve --client-ca clients.pem -v
   pellucid serve --tls 1.2 --policy compatible --certificate rsa
+  pellucid serve --fault certificate_expired     what does your client say to that?
+  pellucid serve --fault all --port 5000         every fault, each on its own port
 """
 
 # A server to look at: so many at a time are plenty, and a flood of visitors cannot take more than this.
 MOST_AT_A_TIME = 32
 # Of a long run, so many traces are kept for --json.
-_TRACES_KEPT = 100
+TRACES_KEPT = 100
 # A page with more than these few would take its time to open.
 _TRACES_ON_PAGE = 8
 _ACCEPT_ERROR_PAUSE_SECONDS = 0.1
@@ -76,6 +82,9 @@ class Wish:
     connections: int | None
     tls: str | None = None
     policy: str = "default"
+    ocsp: Path | None = None
+    fetch_ocsp: bool = False
+    crls: tuple[Path, ...] = ()
 
 
 @click.command(help=_HELP)
@@ -92,8 +101,20 @@ class Wish:
 @click.option("--cert", type=readable_file(), metavar="FILE", help="Certificate chain (PEM), leaf first.")
 @click.option("--key", type=readable_file(), metavar="FILE", help="The private key of --cert (PEM).")
 @click.option(
+    "--ocsp",
+    type=readable_file(),
+    metavar="FILE",
+    help="Staple this OCSP response (DER), such as one of openssl ocsp -respout, for --cert.",
+)
+@click.option(
+    "--fetch-ocsp",
+    is_flag=True,
+    help="Ask the responder that --cert names, and staple its answers.",
+)
+@click.option(
     "--client-ca", type=readable_file(), metavar="FILE", help="Ask clients for a certificate of these (PEM)."
 )
+@crl_option("Refuse clients whose certificates are in this list.")
 @click.option(
     "--certificate",
     type=click.Choice(CERTIFICATE_KINDS),
@@ -119,6 +140,7 @@ class Wish:
     help="What a handshake, and then a request, may take.",
 )
 @click.option("--connections", type=click.IntRange(min=1), metavar="N", help="End after so many connections.")
+@fault_options
 @common
 @click.pass_context
 def serve(context: click.Context, /, **options: Any) -> None:
@@ -126,15 +148,27 @@ def serve(context: click.Context, /, **options: Any) -> None:
     from pellucid.cli.output import Output
 
     output = context.with_resource(Output(**{name: options.pop(name) for name in OUTPUTS}))
+    faults = options.pop("faults")
     wish = Wish(**options)
     if bool(wish.cert) != bool(wish.key):
         raise click.UsageError("--cert and --key go together")
+    if wish.ocsp and wish.fetch_ocsp:
+        raise click.UsageError("--ocsp and --fetch-ocsp: one response is enough")
+    if (wish.ocsp or wish.fetch_ocsp) and not wish.cert:
+        raise click.UsageError("--ocsp and --fetch-ocsp are about the certificate that --cert gives")
+    if wish.crls and not wish.client_ca:
+        raise click.UsageError("--crl is about clients' certificates, which --client-ca asks for")
     if wish.cert and wish.write_root:
         raise click.UsageError("--write-root is for the laboratory's root, which --cert replaces")
     if threading.current_thread() is threading.main_thread():
         # A shell starts what runs in the background with SIGINT ignored; and SIGTERM ends in order, too.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
+    if faults:
+        from pellucid.cli.failing_on_purpose import serve_faults
+
+        only_with_faults(context, "host", "port", "write_root", "connections")
+        context.exit(serve_faults(faults, wish, output))
     context.exit(run(wish, output))
 
 
@@ -166,7 +200,7 @@ class Server:
         self.wish = wish
         self.output = output
         self.config = configuration(wish, output)
-        self.traces: deque[Trace] = deque(maxlen=_TRACES_KEPT)
+        self.traces: deque[Trace] = deque(maxlen=TRACES_KEPT)
         self._room = threading.BoundedSemaphore(MOST_AT_A_TIME)
         self._telling = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -190,7 +224,7 @@ class Server:
     def serve(self) -> None:
         """Accept until told to stop. What a visitor does wrong ends its own connection only."""
         shown = f"[{self.host}]" if ":" in self.host else self.host
-        address = f"https://{_visible(self.wish.host)}:{self.port}/"
+        address = f"https://{visible(self.wish.host)}:{self.port}/"
         self.output.announce(f"listening on {shown} port {self.port}: {address} (Ctrl-C ends it)")
         number = 0
         while self.wish.connections is None or number < self.wish.connections:
@@ -224,9 +258,9 @@ class Server:
         trace = trace_of(tls)
         error: Exception | None = None
         note = ""
-        peer = _peer(tls)
+        peer = peer_of(tls)
         captured = self.output.capture(trace)
-        captured.between(tls, "server", _visible(self.wish.host))
+        captured.between(tls, "server", visible(self.wish.host))
         try:
             tls.handshake()
             captured.advance()
@@ -282,39 +316,55 @@ def configuration(wish: Wish, output: Output) -> ServerConfig:
         "cipher_suites": [wish.suite] if wish.suite else (),
     }
     if wish.cert and wish.key:
-        settings["credentials"] = [Credential.from_files(wish.cert, wish.key)]
+        credential = Credential.from_files(wish.cert, wish.key, ocsp=wish.ocsp)
+        settings["credentials"] = [_fetching(credential, output) if wish.fetch_ocsp else credential]
     else:
         settings["credentials"] = [_laboratory_credential(wish, output)]
     if wish.client_ca:
         settings |= {"trust": TrustStore.from_files(wish.client_ca), "client_authentication": "required"}
+        settings |= revocation_settings(None, wish.crls, fetches=False)
     return ServerConfig(**settings)
+
+
+def _fetching(credential: Credential, output: Output) -> Credential:
+    from pellucid.io.stapling import StapleFetcher
+
+    return credential.with_staple(output.keep(StapleFetcher(credential)))
 
 
 def _laboratory_credential(wish: Wish, output: Output) -> Credential:
     from pellucid.identity.lab import Laboratory
 
     laboratory = Laboratory(None, time.time())
+    write_root(laboratory.root_pem, wish.write_root, output)
+    return laboratory.credential(wish.certificate, names_for(wish.host))
+
+
+def names_for(host: str) -> list[str]:
+    """What a laboratory's certificate is for, of a server that listens on ``host``."""
     names = ["localhost", "127.0.0.1", "::1"]
-    if _visible(wish.host) not in names:
-        names.append(_visible(wish.host))
-    if wish.write_root:
-        path = wish.write_root
-        path.write_bytes(laboratory.root_pem)
+    return names if visible(host) in names else [*names, visible(host)]
+
+
+def write_root(pem: bytes, path: Path | None, output: Output) -> None:
+    """Write a laboratory's root, to a new file if no other is given, and say where it is."""
+    if path:
+        path.write_bytes(pem)
     else:
         descriptor, name = tempfile.mkstemp(prefix="pellucid-root-", suffix=".pem")
         with os.fdopen(descriptor, "wb") as file:
-            file.write(laboratory.root_pem)
+            file.write(pem)
         path = Path(name)
     output.announce(f"a laboratory's root, for clients to trust: {path}")
-    return laboratory.credential(wish.certificate, names)
 
 
-def _visible(host: str) -> str:
+def visible(host: str) -> str:
     """The name under which a browser on this machine reaches a server on ``host``."""
     return "localhost" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared, not bound
 
 
-def _peer(tls: TLSSocket) -> str:
+def peer_of(tls: TLSSocket) -> str:
+    """Who is at the other end, for people."""
     try:
         host, port = tls.getpeername()[:2]
     except OSError:  # gone already

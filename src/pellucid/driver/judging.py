@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pellucid.errors import CertificateRejected, Misuse
-from pellucid.handshake.effects import VerifyIdentity
+from pellucid.handshake.effects import CheckRevocation, VerifyIdentity
 from pellucid.handshake.flow import AnyHandshake
-from pellucid.identity import VerifiedIdentity, verify_client, verify_server
+from pellucid.identity import Purpose, VerifiedIdentity, verify_client, verify_server
 from pellucid.identity.der import UNDECODABLE
 from pellucid.identity.pem import parse_certificate
+from pellucid.identity.transparency import timestamps_in
 
 if TYPE_CHECKING:
-    from pellucid.trace import CertificateSummary
+    from pellucid.trace import CertificateSummary, TraceView
 
 _EXPECTED = "a path to a trusted root"
 
@@ -25,6 +26,7 @@ def judge(hs: AnyHandshake, asked: VerifyIdentity) -> VerifiedIdentity:
     except CertificateRejected as error:
         if trace:
             trace.certificate(whose=asked.whose, path=_summaries(asked.chain, error.reason), ok=False)
+            _tell_paths(hs, asked, trace)
             trace.check(what="certificate_chain", expected=_EXPECTED, found=error.detail, ok=False)
         raise
     if trace:
@@ -33,17 +35,73 @@ def judge(hs: AnyHandshake, asked: VerifyIdentity) -> VerifiedIdentity:
         trace.certificate(whose=asked.whose, path=[summary_of(c) for c in identity.path], ok=True)
         found = f"{len(identity.path)} certificates, to a trusted root"
         trace.check(what="certificate_chain", expected=_EXPECTED, found=found, ok=True)
+        timestamps = timestamps_in(identity.chain[0])
+        if timestamps:
+            said = "; ".join(timestamps)
+            trace.check(what="transparency", expected="shown, not verified", found=said, ok=True)
     return identity
+
+
+def judge_revocation(hs: AnyHandshake, asked: CheckRevocation) -> float:
+    """Until when the peer's certificates are known to be good, in POSIX seconds; raises likewise."""
+    # Loaded by who checks: it takes some milliseconds.
+    from pellucid.identity.revocation import RevocationCheck  # noqa: PLC0415
+
+    config = hs.config
+    check = RevocationCheck(
+        config.revocation,
+        config.clock(),
+        config.revocation_lists,
+        config.revocation_source,
+        tells=bool(hs.trace),
+    )
+    try:
+        # RFC 7633 is about servers, and clients of TLS 1.2 cannot staple.
+        return check.run(asked.identity, asked.staples, staples_asked=hs.side == "client")
+    finally:
+        if hs.trace:
+            for finding in check.findings:
+                hs.trace.check(
+                    what="revocation", expected=finding.expected, found=finding.found, ok=finding.ok
+                )
 
 
 def _verify(hs: AnyHandshake, asked: VerifyIdentity) -> VerifiedIdentity:
     config = hs.config
-    trust, now, most = config.trust, config.clock(), config.max_chain_length
+    trust, now = config.trust, config.clock()
+    how = {"max_chain_length": config.max_chain_length, "profile": config.certificate_profile}
     if asked.whose == "client":
-        return verify_client(asked.chain, trust, now, max_chain_length=most)
-    return verify_server(
-        asked.chain, asked.server_name, trust, now, max_chain_length=most, key_exchange=asked.encrypts
-    )
+        identity = verify_client(asked.chain, trust, now, **how)
+        if config.allowed_clients is not None:
+            config.allowed_clients.check(identity)
+        return identity
+    return verify_server(asked.chain, asked.server_name, trust, now, key_exchange=asked.encrypts, **how)
+
+
+def _tell_paths(hs: AnyHandshake, asked: VerifyIdentity, trace: TraceView) -> None:
+    """Of a refused chain, each path that it could have been, and what other verifiers would say of it."""
+    from pellucid.identity.reasoning.explain import PROFILES, explain  # noqa: PLC0415 - as above
+    from pellucid.trace.paths import path_parts  # noqa: PLC0415 - as above
+
+    config = hs.config
+    profile = config.certificate_profile
+    purpose = Purpose.CLIENT if asked.whose == "client" else Purpose.SERVER
+    if asked.encrypts:
+        purpose = Purpose.KEY_EXCHANGE
+    others = [other for other in PROFILES if other != profile]
+    try:
+        report = explain(
+            asked.chain,
+            config.trust,
+            purpose,
+            asked.server_name,
+            config.clock(),
+            profiles=(profile, *others),
+            max_chain_length=config.max_chain_length,
+        )
+    except CertificateRejected:
+        return  # what cannot be parsed has no paths
+    trace.paths(whose=asked.whose, **path_parts(report))
 
 
 def _summaries(chain: tuple[bytes, ...], verdict: str) -> list[CertificateSummary]:

@@ -11,7 +11,7 @@ from pellucid.codes import (
     SignatureScheme,
     name_of,
 )
-from pellucid.driver.judging import judge
+from pellucid.driver.judging import judge, judge_revocation
 from pellucid.driver.protecting import SESSION_EPOCH, WriteKeys, cipher_opener, cipher_sealer, opener
 from pellucid.errors import PeerMisbehaved, Reason, TLSError
 from pellucid.events import Event, HandshakeCompleted
@@ -291,6 +291,9 @@ class Driver:
     def _verify_identity(self, effect: fx.VerifyIdentity) -> VerifiedIdentity:
         return judge(self._hs, effect)
 
+    def _check_revocation(self, effect: fx.CheckRevocation) -> float:
+        return judge_revocation(self._hs, effect)
+
     def _select_credential(
         self, effect: fx.SelectCredential
     ) -> tuple[Credential, SignatureScheme | None] | None:
@@ -366,6 +369,7 @@ class Driver:
         fx.Warn: _warn,
         fx.UpdateKeys: _update_keys,
         fx.VerifyIdentity: _verify_identity,
+        fx.CheckRevocation: _check_revocation,
         fx.SelectCredential: _select_credential,
         fx.Sign: _sign,
         fx.DecryptPremaster: _decrypt_premaster,

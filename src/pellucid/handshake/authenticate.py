@@ -3,18 +3,20 @@
 from functools import lru_cache
 from typing import Literal
 
-from pellucid.codes import ExtensionType, SignatureScheme, name_of
+from pellucid.codes import CertificateStatusType, ExtensionType, SignatureScheme, name_of
 from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
 from pellucid.handshake.effects import Flow
 from pellucid.handshake.flow import (
     AnyHandshake,
     ClientHandshake,
+    check_revocation,
     receive,
     select_credential,
     sign,
     verify_identity,
 )
 from pellucid.handshake.proofs import ByCertificate, certificate_verify_content, verify_signature
+from pellucid.handshake.staple import response_to_staple, staples_in
 from pellucid.identity import Credential, ServerName, TrustStore
 from pellucid.messages import Certificate, CertificateEntry, CertificateRequest, CertificateVerify, Extensions
 from pellucid.messages import extensions as ext
@@ -39,10 +41,11 @@ def receive_certificate(
         require_name_to_verify(server_name)
     chain = _check_certificate(certificate, whose, asked)
     identity = yield from verify_identity(chain, whose, server_name)
+    good_until = yield from check_revocation(hs, identity, staples_in(certificate.certificate_list))
     transcript_hash = hs.transcript.digest()
     certificate_verify = yield from receive(hs, "WAIT_CV", CertificateVerify)
     signature = verify_signature(hs, certificate_verify, identity, whose, transcript_hash)
-    return ByCertificate(chain, identity, signature)
+    return ByCertificate(chain, identity, signature, good_until)
 
 
 def require_name_to_verify(server_name: ServerName | None) -> None:
@@ -72,18 +75,26 @@ def _check_certificate(certificate: Certificate, whose: str, asked: Extensions) 
 
 
 @lru_cache(maxsize=64)
-def _certificate(chain: tuple[bytes, ...]) -> Certificate:
-    """The message that shows ``chain``: it is the same in every handshake, and encoded once."""
-    message = Certificate(b"", [CertificateEntry(der, Extensions()) for der in chain])
+def _certificate(chain: tuple[bytes, ...], staple: bytes | None) -> Certificate:
+    """The message that shows ``chain``: it is the same in many handshakes, and encoded once."""
+    entries = [CertificateEntry(der, Extensions()) for der in chain]
+    if staple is not None:
+        entries[0].extensions.add(ext.CertificateStatus(CertificateStatusType.ocsp, staple))
+    message = Certificate(b"", entries)
     message.encode()
     return message
 
 
 def send_certificate(
-    hs: AnyHandshake, whose: Literal["client", "server"], credential: Credential, scheme: SignatureScheme
+    hs: AnyHandshake,
+    whose: Literal["client", "server"],
+    credential: Credential,
+    scheme: SignatureScheme,
+    asked: Extensions,
 ) -> Flow[None]:
-    """Show our chain and sign the transcript with its key."""
-    yield hs.send_encoded(_certificate(credential.chain))
+    """Show our chain, stapled if ``asked`` has the wish for that, and sign the transcript with its key."""
+    staple = response_to_staple(hs, credential, asked)
+    yield hs.send_encoded(_certificate(credential.chain, staple))
     content = certificate_verify_content(whose, hs.transcript.digest())
     signature = yield from sign(credential, scheme, content)
     yield hs.send(CertificateVerify(scheme, signature))
@@ -111,5 +122,5 @@ def answer_request(hs: ClientHandshake, request: CertificateRequest) -> Flow[boo
         yield hs.send(Certificate(b"", []))
         return False
     credential, scheme = selected
-    yield from send_certificate(hs, "client", credential, scheme)
+    yield from send_certificate(hs, "client", credential, scheme, request.extensions)
     return True

@@ -9,6 +9,7 @@ from pellucid.handshake.effects import Flow, KeyNeeds, SelectCredential, Selecte
 from pellucid.handshake.flow import (
     ClientHandshake,
     ServerHandshake,
+    check_revocation,
     receive,
     sign,
     verify_identity,
@@ -96,6 +97,10 @@ def receive_client_proof(
     return ByCertificate(chain, identity, signature)
 
 
-def identify_client(chain: tuple[bytes, ...]) -> Flow[VerifiedIdentity | None]:
+def identify_client(hs: ServerHandshake, chain: tuple[bytes, ...]) -> Flow[VerifiedIdentity | None]:
     """Who the client says it is; None where it does not say."""
-    return (yield from verify_identity(chain, "client", None)) if chain else None
+    if not chain:
+        return None
+    identity = yield from verify_identity(chain, "client", None)
+    yield from check_revocation(hs, identity, {})
+    return identity

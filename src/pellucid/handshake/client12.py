@@ -33,7 +33,7 @@ from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.handshake.authenticate12 import answer_request, check_server_chain, prove_key
 from pellucid.handshake.effects import Flow, StoreSession
 from pellucid.handshake.exchange12 import check_server_key_exchange, exchange
-from pellucid.handshake.flow import ClientHandshake, receive, verify_identity
+from pellucid.handshake.flow import ClientHandshake, check_revocation, receive, verify_identity
 from pellucid.handshake.offer import Offer
 from pellucid.handshake.proofs import (
     ByCertificate,
@@ -51,6 +51,8 @@ from pellucid.handshake.security12 import (
     take_premaster_secret,
 )
 from pellucid.handshake.server_hello12 import Agreed, check_server_hello
+from pellucid.handshake.staple import staple_of
+from pellucid.identity import VerifiedIdentity
 from pellucid.messages import ServerHello, tls12
 from pellucid.result import Negotiated
 from pellucid.sessions import MAX_KEPT_TICKET_BYTES, MAX_SESSION_ID_SECONDS, Session
@@ -78,7 +80,7 @@ def _full(hs: ClientHandshake, offer: Offer, agreed: Agreed) -> Flow[Connected]:
     chain = check_server_chain(certificate, offer.server_name)
     encrypts = security.suite.key_exchange == "RSA"
     identity = yield from verify_identity(chain, "server", offer.server_name, encrypts=encrypts)
-    message = yield from _after_certificate(hs, agreed)
+    message, good_until = yield from _after_certificate(hs, agreed, identity)
     signature: SignatureVerified | None = None
     server_share: tls12.ServerKeyExchange | None = None
     if isinstance(message, tls12.ServerKeyExchange):
@@ -117,7 +119,7 @@ def _full(hs: ClientHandshake, offer: Offer, agreed: Agreed) -> Flow[Connected]:
         server_name=str(offer.server_name),
         mutual=credential is not None,
     )
-    origin = Origin(hs.now(), identity=identity)
+    origin = Origin(hs.now(), identity=identity, good_until=good_until)
     session = _session(hs, agreed, negotiated, origin, ticket)
     return Connected(peer, finished, negotiated, origin, session)
 
@@ -150,20 +152,28 @@ def _resume(hs: ClientHandshake, agreed: Agreed, session: Session) -> Flow[Conne
     return Connected(BySession(finished), finished, negotiated, origin, renewed)
 
 
-def _after_certificate(hs: ClientHandshake, agreed: Agreed) -> Flow[Any]:
-    """The next message that tells how to go on; a CertificateStatus before it is shown, and that is all."""
+def _after_certificate(
+    hs: ClientHandshake, agreed: Agreed, identity: VerifiedIdentity
+) -> Flow[tuple[Any, float]]:
+    """The next message that tells how to go on, and until when the server is known to be good.
+
+    A CertificateStatus before it is judged at once, so that nothing is sent to who is revoked.
+    """
     due: tuple[type[Any], ...] = {
         "ECDHE": (tls12.ServerKeyExchangeECDHE,),
         "DHE": (tls12.ServerKeyExchangeDHE,),
         "RSA": (tls12.CertificateRequest, tls12.ServerHelloDone),
     }[agreed.security.suite.key_exchange]
     state = "WAIT_CR" if agreed.security.suite.key_exchange == "RSA" else "WAIT_SKE"
+    status: tls12.CertificateStatus | None = None
     if agreed.may_send_status:
         # RFC 6066 8: a server that has said it would "MAY" still leave it out.
         message = yield from receive(hs, "WAIT_STATUS", tls12.CertificateStatus, *due)
         if not isinstance(message, tls12.CertificateStatus):
-            return message
-    return (yield from receive(hs, state, *due))
+            return message, (yield from check_revocation(hs, identity, {}))
+        status = message
+    good_until = yield from check_revocation(hs, identity, staple_of(status))
+    return (yield from receive(hs, state, *due)), good_until
 
 
 def _receive_ticket(hs: ClientHandshake, agreed: Agreed) -> Flow[tls12.NewSessionTicket | None]:

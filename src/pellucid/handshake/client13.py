@@ -159,7 +159,7 @@ def _check_request(request: CertificateRequest) -> CertificateRequest:
 
 def _origin(hs: ClientHandshake, peer: ByCertificate | ByPsk, psk: Psk | None) -> Origin | None:
     if isinstance(peer, ByCertificate):
-        return Origin(hs.now(), identity=peer.identity)
+        return Origin(hs.now(), identity=peer.identity, good_until=peer.good_until)
     session = psk.session if psk else None
     return Origin(session.authenticated_at, session=session) if session else None
 

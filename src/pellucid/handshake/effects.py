@@ -13,7 +13,7 @@ from pellucid.codes import AlertDescription, KeyUpdateRequest, SignatureScheme
 from pellucid.crypto.suites import Suite
 from pellucid.crypto.suites12 import Suite12
 from pellucid.events import Event
-from pellucid.identity import Credential, ServerName
+from pellucid.identity import Credential, ServerName, VerifiedIdentity
 from pellucid.keys import CipherKeys
 from pellucid.messages import ChangeCipherSpec, HandshakeMessage
 from pellucid.plain import plain
@@ -108,6 +108,18 @@ class VerifyIdentity:
     whose: Literal["client", "server"]
     server_name: ServerName | None
     encrypts: bool = False
+
+
+@plain
+class CheckRevocation:
+    """Is the peer that was verified still good? Answered by how long that holds, in POSIX seconds.
+
+    Or raises ``CertificateRejected``. ``staples``: OCSP responses, by the position in its chain of the
+    certificate that they came with.
+    """
+
+    identity: VerifiedIdentity
+    staples: dict[int, bytes]
 
 
 @plain
@@ -239,6 +251,7 @@ Effect = (
     | LimitRecords
     | UpdateKeys
     | VerifyIdentity
+    | CheckRevocation
     | SelectCredential
     | Sign
     | DecryptPremaster

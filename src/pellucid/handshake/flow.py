@@ -7,6 +7,7 @@ is the RFC's "Recv EncryptedExtensions" in the state WAIT_EE.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from pellucid.codes import ProtocolVersion, SignatureScheme
@@ -14,6 +15,7 @@ from pellucid.config import ClientConfig, Config, Entropy, ServerConfig
 from pellucid.crypto.groups import PrivateShare
 from pellucid.crypto.suites import Suite
 from pellucid.handshake.effects import (
+    CheckRevocation,
     Flow,
     InstallKeys,
     Receive,
@@ -177,6 +179,17 @@ def verify_identity(
 ) -> Flow[VerifiedIdentity]:
     identity: VerifiedIdentity = yield VerifyIdentity(chain, whose, server_name, encrypts)
     return identity
+
+
+def check_revocation(hs: AnyHandshake, identity: VerifiedIdentity, staples: dict[int, bytes]) -> Flow[float]:
+    """Until when the peer's certificates are known not to be revoked, in POSIX seconds; infinity for no date.
+
+    Apart from `verify_identity`, since in TLS 1.2 the staple comes in a message of its own.
+    """
+    if hs.config.revocation == "off":
+        return inf
+    until: float = yield CheckRevocation(identity, staples)
+    return until
 
 
 def select_credential(

@@ -125,9 +125,11 @@ def _extensions(hs: ClientHandshake, server_name: Name | None) -> Extensions:
         extensions.add(ext.SignatureSchemeListCert(list(config.certificate_schemes)))
     if config.alpn_protocols:
         extensions.add(ext.ProtocolNameList([name.encode() for name in config.alpn_protocols]))
-    if config.request_status:
+    if config.asks_for_status:
         # RFC 6066 8: no responders preferred, no extensions: two empty lists.
         extensions.add(ext.CertificateStatusRequest(CertificateStatusType.ocsp, bytes(4)))
+    if config.request_timestamps:
+        extensions.add(ext.SignedCertificateTimestampRequest())
     if config.send_certificate_authorities:
         authorities = certificate_authorities(config.trust)
         if authorities is not None:

@@ -141,6 +141,12 @@ SERVER_12: Order = {
         ("sent", "ChangeCipherSpec"): "SEND_FINISHED_RESUMED",
     },
     "SENT_CERT": {
+        ("sent", "CertificateStatus"): "SENT_STATUS",
+        ("sent", "ServerKeyExchange"): "SENT_SKE",
+        ("sent", "CertificateRequest"): "SEND_SHD_ASKING",
+        ("sent", "ServerHelloDone"): "WAIT_CKE",
+    },
+    "SENT_STATUS": {
         ("sent", "ServerKeyExchange"): "SENT_SKE",
         ("sent", "CertificateRequest"): "SEND_SHD_ASKING",
         ("sent", "ServerHelloDone"): "WAIT_CKE",

@@ -40,6 +40,8 @@ class ByCertificate:
     chain: tuple[bytes, ...]
     identity: VerifiedIdentity
     signature: SignatureVerified
+    #: As far as is known, the certificates are not revoked until then (POSIX seconds).
+    good_until: float = inf
 
 
 @plain(frozen=True)
@@ -79,7 +81,8 @@ class Origin:
 
     ``authenticated_at``: POSIX seconds. The client remembers who the server was, as ``identity`` or, from an
     earlier connection, ``session``; the server the fingerprint of the certificate that it showed, and whether
-    the client can use a ticket (``resumable``).
+    the client can use a ticket (``resumable``). ``good_until``: what was said of the certificates' revocation
+    then holds no longer.
     """
 
     authenticated_at: float
@@ -87,12 +90,13 @@ class Origin:
     session: Session | None = None
     server_identity: bytes = b""
     resumable: bool = True
+    good_until: float = inf
 
     @property
     def expires_at(self) -> float:
-        """When the server's certificates end, in POSIX seconds, as far as the client knows."""
+        """When the server's certificates end, or what is known of them, in POSIX seconds."""
         if self.identity is not None:
-            return self.identity.expires_at
+            return min(self.identity.expires_at, self.good_until)
         return self.session.certificate_expires_at if self.session else inf
 
 

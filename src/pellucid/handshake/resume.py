@@ -2,7 +2,7 @@
 
 from pellucid.errors import CertificateRejected
 from pellucid.handshake.effects import Flow
-from pellucid.handshake.flow import ServerHandshake, verify_identity
+from pellucid.handshake.flow import ServerHandshake, check_revocation, verify_identity
 from pellucid.identity import VerifiedIdentity
 from pellucid.sessions import TicketState
 
@@ -23,6 +23,8 @@ def why_not_resume(
         return "", None
     # A session must not outlive its certificate, nor our trust in it.
     try:
-        return "", (yield from verify_identity(state.client_chain, "client", None))
+        identity = yield from verify_identity(state.client_chain, "client", None)
+        yield from check_revocation(hs, identity, {})
     except CertificateRejected as error:
         return f"the session's client certificate is no longer accepted: {error.detail}", None
+    return "", identity

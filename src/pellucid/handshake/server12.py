@@ -3,6 +3,7 @@
 ClientHello            -------->
                                      ServerHello
                                      Certificate
+                              CertificateStatus*
                               ServerKeyExchange*
                              CertificateRequest*
                        <--------  ServerHelloDone
@@ -27,7 +28,7 @@ ClientHello            -------->
 Finished               -------->
 """
 
-from pellucid.codes import ECPointFormat, ExtensionType, ProtocolVersion
+from pellucid.codes import CertificateStatusType, ECPointFormat, ExtensionType, ProtocolVersion
 from pellucid.config import fingerprint
 from pellucid.crypto.suites12 import SUITES12, Suite12
 from pellucid.handshake.authenticate12 import (
@@ -58,6 +59,7 @@ from pellucid.handshake.security12 import (
     take_master_secret,
     take_premaster_secret,
 )
+from pellucid.handshake.staple import response_to_staple
 from pellucid.messages import DOWNGRADE_TLS12, ClientHello, Extensions, ServerHello, tls12
 from pellucid.messages import extensions as ext
 from pellucid.plain import plain
@@ -90,9 +92,15 @@ def _full(hs: ServerHandshake, request: Request12) -> Flow[Connected]:
     if hs.config.strict_server_name:
         require_certificate_for(hs.config.credentials, request.server_name)
     choice = yield from choose12(hs, request)
-    answer = yield from _send_server_hello(hs, request, choice.suite, choice=choice)
+    staple = response_to_staple(hs, choice.credential, request.hello.extensions)
+    answer = yield from _send_server_hello(
+        hs, request, choice.suite, choice=choice, staples=staple is not None
+    )
     security = answer.security
     yield hs.send_encoded(certificate_message(choice.credential.chain))
+    if staple is not None:
+        # RFC 6066 8: "immediately after the "Certificate" message"
+        yield hs.send(tls12.CertificateStatus(CertificateStatusType.ocsp, staple))
     ours = None
     if choice.group is not None and choice.scheme is not None:
         ours = yield from send_server_key_exchange(
@@ -104,7 +112,7 @@ def _full(hs: ServerHandshake, request: Request12) -> Flow[Connected]:
     yield hs.send(tls12.ServerHelloDone())
 
     chain = (yield from receive_client_certificate(hs)) if asking else ()
-    client = yield from identify_client(chain)
+    client = yield from identify_client(hs, chain)
     if choice.suite.key_exchange == "RSA":
         version = request.hello.legacy_version
         premaster_secret = yield from receive_encrypted_premaster(hs, choice.credential, version)
@@ -171,6 +179,7 @@ def _send_server_hello(
     suite: Suite12,
     *,
     choice: Choice12 | None = None,
+    staples: bool = False,
     resumed: Resumed12 | None = None,
 ) -> Flow[Answer12]:
     """Everything that is decided: the suite, the session, and the extensions that we take up."""
@@ -187,6 +196,9 @@ def _send_server_hello(
         sends_ticket,
     )
     extensions = _extensions(request, answer, choice)
+    if staples:
+        # RFC 6066 8: who sends a CertificateStatus "MUST have included" the extension, empty.
+        extensions.add(ext.CertificateStatusRequested())
     resumed_length = resumed.state.max_fragment_length if resumed is not None else None
     security.max_fragment_length = yield from answer_record_sizes(
         hs, request.hello.extensions, extensions, resumed_length

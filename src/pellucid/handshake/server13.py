@@ -103,7 +103,7 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     if certificate_request is not None:
         yield hs.send(certificate_request)
     if credential is not None:
-        yield from send_certificate(hs, "server", *credential)
+        yield from send_certificate(hs, "server", *credential, hello.extensions)
     verify_data = finished_verify_data(
         hs.suite.hash_name, server_secret, hs.transcript.digest(), trace=hs.trace
     )
@@ -267,6 +267,9 @@ def _certificate_request(hs: ServerHandshake) -> CertificateRequest:
     authorities = certificate_authorities(hs.config.trust)
     if authorities is not None:
         extensions.add(authorities)
+    if hs.config.revocation != "off":
+        # RFC 9846 4.5.1.1: "A server MAY request that a client present an OCSP response".
+        extensions.add(ext.CertificateStatusRequested())
     return CertificateRequest(b"", extensions)
 
 

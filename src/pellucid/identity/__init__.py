@@ -2,8 +2,10 @@
 chains.
 """
 
+from pellucid.identity.allow import AllowedClients
 from pellucid.identity.credentials import Credential, PrivateKey
 from pellucid.identity.names import DnsName, IpAddress, ServerName, parse_server_name
+from pellucid.identity.profile import CERTIFICATE_PROFILES, CertificateProfile
 from pellucid.identity.rules import PublicKey, Purpose
 from pellucid.identity.trust import TrustStore
 from pellucid.identity.verify import MAX_CHAIN_LENGTH, VerifiedIdentity, verify_client, verify_server
@@ -11,10 +13,13 @@ from pellucid.identity.verify import MAX_CHAIN_LENGTH, VerifiedIdentity, verify_
 __all__ = [
     "Credential",
     "TrustStore",
+    "AllowedClients",
     "VerifiedIdentity",
     "verify_server",
     "verify_client",
     "MAX_CHAIN_LENGTH",
+    "CERTIFICATE_PROFILES",
+    "CertificateProfile",
     "DnsName",
     "IpAddress",
     "ServerName",

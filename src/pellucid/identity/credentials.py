@@ -1,8 +1,10 @@
 """Who we are: a certificate chain and the private key that goes with it."""
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, TypeAlias
+from math import inf
+from typing import Literal, Self, TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -49,6 +51,9 @@ _KEY_TYPES = (
     mldsa.MLDSA87PrivateKey,
 )
 
+#: An OCSP response, or a function that gives the latest.
+Staple: TypeAlias = bytes | Callable[[], bytes | None]
+
 # The hash algorithms' OIDs (RFC 8017 B.1) as encoded.
 _PSS_HASHES = {
     SignatureScheme.rsa_pss_pss_sha256: bytes.fromhex("608648016503040201"),
@@ -68,6 +73,8 @@ class Credential:
         "_key",
         "_patterns",
         "_public_key",
+        "_staple",
+        "_staple_until",
         "can_decrypt",
         "can_sign",
         "chain",
@@ -116,6 +123,8 @@ class Credential:
             raise Misuse(Reason.KEY_DOES_NOT_MATCH_CERTIFICATE, detail)
         seen = _look_at_leaf(leaf)
         self._key = private_key
+        self._staple: Staple | None = None
+        self._staple_until = inf
         self._patterns = patterns_in(seen) or NamePatterns()
         self.names = self._patterns.names
         self.chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
@@ -173,9 +182,48 @@ class Credential:
         chain_path: str | os.PathLike[str],
         key_path: str | os.PathLike[str] | None = None,
         password: bytes | None = None,
+        *,
+        ocsp: str | os.PathLike[str] | None = None,
     ) -> "Credential":
-        """From PEM files, as ``from_pem``. Misuse where one cannot be read."""
-        return cls.from_pem(_read(chain_path), None if key_path is None else _read(key_path), password)
+        """From PEM files, as ``from_pem``. Misuse where one cannot be read.
+
+        ``ocsp``: a file with the OCSP response to staple, as of ``openssl ocsp -respout``; it is read once.
+        """
+        key_pem = None if key_path is None else _read(key_path)
+        credential = cls.from_pem(_read(chain_path), key_pem, password)
+        return credential if ocsp is None else credential.with_staple(_read(ocsp))
+
+    def with_staple(self, staple: Staple) -> Self:
+        """The same, and an OCSP response to give to peers that ask for one (RFC 6066 8).
+
+        DER bytes have to be a response about the leaf, or Misuse is raised (``bad_certificate_file``); once
+        its nextUpdate is past it is not given any more. A function is called in each handshake in which it is
+        asked for, so it should have its answer ready, such as a ``StapleFetcher``; what it
+        gives is sent as it is, and None is for nothing.
+        """
+        until = inf
+        if isinstance(staple, bytes):
+            from pellucid.identity.revocation.own import good_until  # noqa: PLC0415 - for who has one
+
+            until = good_until(staple, self.chain)
+        elif not callable(staple):
+            raise _bad(f"a staple is bytes or a function, not a {type(staple).__name__}")
+        other = copy.copy(self)
+        other._staple, other._staple_until = staple, until
+        return other
+
+    @property
+    def staples(self) -> bool:
+        """Whether there may be an OCSP response to give."""
+        return self._staple is not None
+
+    def ocsp_response(self, now: float) -> bytes | None:
+        """The OCSP response to give at ``now`` (POSIX seconds), DER; None where none is current."""
+        if isinstance(self._staple, bytes):
+            # RFC 6066 8: clients have to refuse one that is out of date, and may do without.
+            return self._staple if now <= self._staple_until else None
+        # A response of no bytes has no form on the wire: it is none.
+        return (None if self._staple is None else self._staple()) or None
 
     def matches(self, server_name: str) -> bool:
         """Whether the leaf is for this host name (wildcards count) or address; False if it is neither."""
@@ -282,14 +330,14 @@ def _fields(certificate: x509.Certificate) -> CertificateFields:
 def _describe(key: PrivateKey, leaf: x509.Certificate) -> str:
     """Both public keys' kinds, which tells two files mixed up from a renewed key."""
     try:
-        certified = _kind(leaf.public_key())
+        certified = kind_of_key(leaf.public_key())
     except UNDECODABLE:
         certified = "an unknown"
-    ours = _kind(key.public_key())
+    ours = kind_of_key(key.public_key())
     return f'"{subject_text(leaf)}" has {certified} key, and the private key is another, {ours} one'
 
 
-def _kind(key: object) -> str:
+def kind_of_key(key: object) -> str:
     if isinstance(key, ec.EllipticCurvePublicKey):
         return f"an EC {key.curve.name}"
     if isinstance(key, rsa.RSAPublicKey):

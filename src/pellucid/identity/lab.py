@@ -18,11 +18,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from pellucid.codes import SignatureScheme
 from pellucid.identity.credentials import Credential, PrivateKey
 from pellucid.identity.lab_keys import derive, make_key
+from pellucid.identity.lab_status import VALID_SECONDS, sign_crl, sign_ocsp_response
+from pellucid.identity.revocation.status import Verdict
 from pellucid.identity.trust import TrustStore
 
 _DAY = 86_400
@@ -92,19 +94,21 @@ class Laboratory:
     """A little PKI of its own. ``now`` is POSIX seconds; ``seed`` makes it repeatable, None makes fresh keys.
 
     ``ca_kind`` is the kind of the CAs' keys. Ed25519, Ed448 and ML-DSA CAs are for showing what private
-    PKIs do: browsers and many verifiers refuse them.
+    PKIs do: browsers and many verifiers refuse them. ``name`` is what the CAs' names begin with.
     """
 
-    def __init__(self, seed: bytes | None, now: float, *, ca_kind: str = "ecdsa") -> None:
+    def __init__(
+        self, seed: bytes | None, now: float, *, ca_kind: str = "ecdsa", name: str = "Pellucid Laboratory"
+    ) -> None:
         self._seed = seed
         self._now = int(now)
         self._root_key = make_key(ca_kind, seed, "root key")
         self._intermediate_key = make_key(ca_kind, seed, "intermediate key")
         #: The root's certificate, which peers are to trust.
-        self.root = self._ca("Pellucid Laboratory Root", self._root_key, None, _ROOT_SECONDS, 1)
+        self.root = self._ca(f"{name} Root", self._root_key, None, _ROOT_SECONDS, 1)
         #: The CA that issues leaves.
         self.intermediate = self._ca(
-            "Pellucid Laboratory Intermediate", self._intermediate_key, self.root, _INTERMEDIATE_SECONDS, 0
+            f"{name} Intermediate", self._intermediate_key, self.root, _INTERMEDIATE_SECONDS, 0
         )
 
     @property
@@ -142,13 +146,16 @@ class Laboratory:
         *,
         issuer: Literal["intermediate", "root"] = "intermediate",
         validity: tuple[float, float] | None = None,
+        must_staple: bool = False,
+        ocsp_url: str = "",
     ) -> Issued:
         """A leaf for ``names`` (host names, wildcards, IP addresses) with a key of one of ``lab_keys.KINDS``.
 
-        ``validity`` (POSIX seconds, first and last) replaces the usual 90 days. Asked twice for the same, a
-        laboratory with a seed gives the same.
+        ``validity`` (POSIX seconds, first and last) replaces the usual 90 days. ``must_staple``: it demands
+        that its server staples (RFC 7633). ``ocsp_url``: where it says that its status can be asked for.
+        Asked twice for the same, a laboratory with a seed gives the same.
         """
-        label = f"{purpose} {kind} {' '.join(names)}"
+        label = f"{purpose} {kind} {' '.join(names)}" + (" must-staple" if must_staple else "") + ocsp_url
         key = make_key(kind, self._seed, f"{label} key")
         ca, ca_key, sent = (
             (self.intermediate, self._intermediate_key, (self.intermediate,))
@@ -171,7 +178,53 @@ class Laboratory:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(_authority(ca), critical=False)
         )
+        if must_staple:
+            builder = builder.add_extension(
+                x509.TLSFeature([x509.TLSFeatureType.status_request]), critical=False
+            )
+        if ocsp_url:
+            url = x509.UniformResourceIdentifier(ocsp_url)
+            responder = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, url)
+            builder = builder.add_extension(x509.AuthorityInformationAccess([responder]), critical=False)
         return Issued(self._sign(builder, ca_key), sent, key, repeatable=self._seed is not None)
+
+    def ocsp_response(
+        self,
+        certificate: x509.Certificate,
+        verdict: Verdict = "good",
+        *,
+        validity: tuple[float, float] | None = None,
+    ) -> bytes:
+        """What the issuer says of a certificate of this laboratory: a DER OCSP response, to be stapled.
+
+        ``validity``: thisUpdate and nextUpdate, in POSIX seconds; by default a week that began an hour ago.
+        """
+        ca, key = self._issuer_of(certificate)
+        start = self._now - _BACKDATED_SECONDS
+        this_update, next_update = validity or (start, start + VALID_SECONDS)
+        return sign_ocsp_response(certificate, ca, key, this_update, verdict, next_update=next_update)
+
+    def revocation_list(
+        self,
+        revoked: Sequence[x509.Certificate] = (),
+        *,
+        issuer: Literal["intermediate", "root"] = "intermediate",
+        validity: tuple[float, float] | None = None,
+    ) -> bytes:
+        """A CRL, DER, of one of the two authorities; ``validity`` as for ``ocsp_response``."""
+        ca, key = (
+            (self.intermediate, self._intermediate_key)
+            if issuer == "intermediate"
+            else (self.root, self._root_key)
+        )
+        start = self._now - _BACKDATED_SECONDS
+        this_update, next_update = validity or (start, start + VALID_SECONDS)
+        return sign_crl(ca, key, this_update, revoked, next_update=next_update)
+
+    def _issuer_of(self, certificate: x509.Certificate) -> tuple[x509.Certificate, PrivateKey]:
+        if certificate.issuer == self.intermediate.subject:
+            return self.intermediate, self._intermediate_key
+        return self.root, self._root_key
 
     def _ca(
         self,

@@ -41,6 +41,8 @@ _FROM_BYTES: dict[str, tuple[Callable[[bytes], PrivateKey], int]] = {
 
 #: The kinds of keys that a laboratory certifies.
 KINDS = (*_CURVES, *_RSA_BITS, *_FRESH)
+#: Of an age that is over: for showing that it is refused, and nothing else.
+_WEAK_RSA_BITS = {"rsa1024": 1024}
 
 _PUBLIC_EXPONENT = 65_537
 _SMALL_PRIMES = tuple(n for n in range(3, 2000, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2)))
@@ -58,8 +60,7 @@ def make_key(kind: str, seed: bytes | None, label: str) -> PrivateKey:
         if seed is None:
             return ec.generate_private_key(curve)
         return ec.derive_private_key(scalar(_stream(seed, label), curve.group_order), curve)
-    if kind in _RSA_BITS:
-        bits = _RSA_BITS[kind]
+    if bits := (_RSA_BITS | _WEAK_RSA_BITS).get(kind):
         return rsa.generate_private_key(_PUBLIC_EXPONENT, bits) if seed is None else _rsa(seed, label, bits)
     if kind in _FRESH:
         if seed is None:

@@ -95,7 +95,7 @@ def parse_server_name(text: str) -> ServerName:
     for label in labels:
         if not _LABEL.fullmatch(label):
             raise _bad(text, f"{label!r} is not a label of 1 to 63 letters, digits and inner hyphens")
-    if _NUMERIC_LABEL.fullmatch(labels[-1]):
+    if is_numeric(name):
         raise _bad(text, "its last label is a number, and it is not an IP address in its usual form")
     return DnsName(name)
 
@@ -134,18 +134,18 @@ class NamePatterns:
     pattern of any other form matches nothing, and the subject's common name is never looked at.
     """
 
-    __slots__ = ("_addresses", "_exact", "_parents", "names")
+    __slots__ = ("_addresses", "_exact", "_parents", "_written", "names")
 
     def __init__(
         self, dns_names: Iterable[str] = (), addresses: Iterable[IPv4Address | IPv6Address] = ()
     ) -> None:
-        written = tuple(dns_names)
+        written = self._written = tuple(dns_names)
         lowered = [name.lower() for name in written]
         self._addresses = frozenset(addresses)
         # What is no host name here equals no parsed one, so it needs no sorting out.
         self._exact = frozenset(lowered)
         self._parents = frozenset(
-            name[2:] for name in lowered if name.startswith("*.") and _is_host_name(name[2:])
+            name[2:] for name in lowered if name.startswith("*.") and is_host_name(name[2:])
         )
         #: All names as the certificate writes them, for people: host names first, then addresses.
         self.names = (*written, *sorted(map(str, self._addresses)))
@@ -156,9 +156,57 @@ class NamePatterns:
             return name.address in self._addresses
         return name.text in self._exact or name.text.partition(".")[2] in self._parents
 
+    def near_miss(self, name: ServerName) -> str:
+        """Why an entry that looks like ``name`` is none for it, or which one is nearest; "" for neither."""
+        text = str(name)
+        if isinstance(name, IpAddress):
+            stands = "an address has to stand there as an address, and it stands there as a host name"
+            return stands if text in self._exact else ""
+        for pattern in self._written[:_MOST_COMPARED]:
+            why = _why_not(pattern.lower(), text)
+            if why:
+                return f"{pattern} {why}"
+        from difflib import get_close_matches  # noqa: PLC0415 - for who is refused
 
-def _is_host_name(name: str) -> bool:
+        looked_at = self._written[:_MOST_COMPARED]
+        compared = [pattern for pattern in looked_at if len(pattern) <= MAX_NAME_LENGTH]
+        found = get_close_matches(text, compared, 1, 0.8)
+        return f"the nearest is {found[0]}" if found else ""
+
+
+#: Names that a near miss is looked for among; a certificate of the web has some hundred at most.
+_MOST_COMPARED = 100
+
+
+def _why_not(pattern: str, name: str) -> str:
+    """What keeps a pattern, of which somebody might think that it fits, from fitting."""
+    if pattern.rstrip(".") == name:
+        return "ends in a dot, which no name in a certificate may"
+    first, _, parent = pattern.partition(".")
+    if "*" not in pattern:
+        return ""
+    if first != "*" or "*" in parent:
+        # RFC 9525 6.3: the wildcard is the whole of the left-most label.
+        pieces = map(re.escape, pattern.split("*"))
+        fits = pattern.count("*") <= _MOST_STARS and re.fullmatch("[^.]*".join(pieces), name)
+        return "has its wildcard where none counts: it is the whole first label, or nothing" if fits else ""
+    if name == parent:
+        return f"stands for names below {parent}, and not for that itself"
+    return "stands for one label, and there are more" if name.endswith(f".{parent}") else ""
+
+
+#: Each may take up any number of letters: more would make the comparison slow.
+_MOST_STARS = 2
+
+
+def is_host_name(name: str) -> bool:
+    """Whether it is a host name in lower-case A-label form, without a trailing dot."""
     return len(name) <= MAX_NAME_LENGTH and all(_LABEL.fullmatch(label) for label in name.split("."))
+
+
+def is_numeric(name: str) -> bool:
+    """Whether its last label makes it an address to a C library, or nearly one."""
+    return _NUMERIC_LABEL.fullmatch(name.rpartition(".")[2]) is not None
 
 
 def patterns_of(alternative_name: x509.SubjectAlternativeName) -> NamePatterns:

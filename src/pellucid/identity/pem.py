@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from cryptography import x509
@@ -35,13 +35,18 @@ def blocks(data: bytes) -> Iterator[Block]:
 
 def certificates_der(data: bytes) -> list[bytes]:
     """DER of each certificate in PEM ``data``, in order. Raises ValueError for a block that is not base64."""
+    return ders_of(data, CERTIFICATE_LABELS, "certificate")
+
+
+def ders_of(data: bytes, labels: Container[bytes], what: str) -> list[bytes]:
+    """DER of each block with one of ``labels``, likewise; ``what`` names one of them in the error."""
     found = []
     for block in blocks(data):
-        if block.label in CERTIFICATE_LABELS:
+        if block.label in labels:
             try:
                 found.append(base64.b64decode(b"".join(block.body.split()), validate=True))
             except binascii.Error as error:
-                raise ValueError(f"certificate {len(found) + 1} is not base64: {error}") from error
+                raise ValueError(f"{what} {len(found) + 1} is not base64: {error}") from error
     return found
 
 

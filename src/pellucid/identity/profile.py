@@ -1,13 +1,21 @@
-"""The rules that pyca's path verifier is run with: its own for the web's PKI, and two changes.
+"""How chains are judged: the names of the profiles, and the rules that pyca's path verifier is run with.
+
+These are its own for the web's PKI, with two changes.
 
 pyca's verifier judges chains (RFC 5280 with the CA/Browser Forum's profile). What it leaves open here is
 closed by a callback; what it asks for and a TLS client's certificate need not have is let go.
 """
 
+from typing import Final, Literal
+
 from cryptography import x509
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store
 
 from pellucid.identity.rules import Purpose
+
+#: How a peer's certificates are judged: what a configuration can ask for.
+CertificateProfile = Literal["web", "private"]
+CERTIFICATE_PROFILES: Final = ("web", "private")
 
 #: CA certificates between leaf and root. The longest paths of the web's PKI have three; pyca's own default
 #: is the same.

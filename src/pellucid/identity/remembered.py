@@ -1,9 +1,9 @@
 """Paths that were accepted, remembered: who comes back with the same certificates is not judged from scratch.
 
-Whether a path holds depends on the chain, the purpose, the name, the roots and the time, and on nothing else;
-and on the time only through the dates of the path's certificates. So a verdict of acceptance holds for as
-long as they do. It is two thirds of what a client verifies in a handshake (130 of some 200 us), and clients
-mostly come back to servers they know.
+Whether a path holds depends on the chain, the purpose, the name, the profile, the roots and the time, and on
+nothing else; and on the time only through the dates of the path's certificates. So a verdict of acceptance
+holds for as long as they do. It is two thirds of what a client verifies in a handshake (130 of some 200 us),
+and clients mostly come back to servers they know.
 
 A refusal is never remembered, so that nobody who is refused fills this. What can change besides the dates
 (revocation) must be asked each time, and apart from here.
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pellucid.identity.rules import Purpose
     from pellucid.identity.verify import VerifiedIdentity
 
-#: Chain (DER, as it was sent), purpose, name.
-Key = tuple[tuple[bytes, ...], "Purpose", "ServerName | None"]
+#: Chain (DER, as it was sent), purpose, name, profile.
+Key = tuple[tuple[bytes, ...], "Purpose", "ServerName | None", str]
 
 #: Some KiB each, and only of those that were accepted. A client that speaks to more servers than this in turn
 #: gains nothing, and loses a microsecond.

@@ -1,7 +1,7 @@
 """What one certificate must satisfy: a rule a function, which names reason and certificate when it fails.
 
-Two readers share these: ``path.py`` accepts a path only if all of them hold, and ``diagnose.py`` finds out
-which one a refused path breaks. Positions count from the leaf, which is certificate 0.
+``reasoning/`` reads these: what decides accepts a path only if all rules of a profile hold, and what explains
+finds out which ones a path breaks. Positions count from the leaf, which is certificate 0.
 """
 
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from pellucid.crypto.signatures import CURVES, RSA_MAXIMUM_BITS, check_rsa_size
 from pellucid.errors import CertificateRejected, Reason
 from pellucid.identity.der import UNDECODABLE
 from pellucid.identity.names import NamePatterns, ServerName, patterns_of
+from pellucid.identity.usages import usage_name
 from pellucid.printable import printable
 
 ExtensionValue = TypeVar("ExtensionValue", bound=x509.ExtensionType)
@@ -37,7 +38,7 @@ PublicKey: TypeAlias = (
     | mldsa.MLDSA87PublicKey
 )
 
-#: Keys that pyca's verifier refuses in a CA: chains through them are ``path.py``'s.
+# Keys that pyca's verifier refuses in a CA: chains through them are judged by ``reasoning/``.
 _OUTSIDE_PYCA = (
     ed25519.Ed25519PublicKey,
     ed448.Ed448PublicKey,
@@ -54,6 +55,13 @@ OUTSIDE_PYCA_OIDS = frozenset(
         SignatureAlgorithmOID.ML_DSA_87,
     }
 )
+
+
+def is_outside_pyca(certificate: x509.Certificate) -> bool:
+    """Whether it has a key that pyca's verifier refuses in a CA."""
+    return certificate.public_key_algorithm_oid in OUTSIDE_PYCA_OIDS
+
+
 RSA_OIDS = frozenset({PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5, PublicKeyAlgorithmOID.RSASSA_PSS})
 
 SIGNATURES = frozenset(
@@ -81,6 +89,7 @@ UNDERSTOOD = frozenset(
         ExtensionOID.KEY_USAGE,
         ExtensionOID.EXTENDED_KEY_USAGE,
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        ExtensionOID.NAME_CONSTRAINTS,
     }
 )
 
@@ -168,13 +177,11 @@ def check_dates(certificate: x509.Certificate, position: int, now: float) -> Non
     moment = moment_of(now)
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if moment > end:
-        fault = (
-            f"expired {_span(moment - end)} ago: it was valid until {_utc(end)}, and now is {_utc(moment)}"
-        )
+        fault = f"expired {span(moment - end)} ago: it was valid until {_utc(end)}, and now is {_utc(moment)}"
         refuse(certificate, position, Reason.CERTIFICATE_EXPIRED, fault)
     if moment < start:
         fault = (
-            f"is not valid for another {_span(start - moment)}: from {_utc(start)}, and now is {_utc(moment)}"
+            f"is not valid for another {span(start - moment)}: from {_utc(start)}, and now is {_utc(moment)}"
         )
         refuse(certificate, position, Reason.CERTIFICATE_NOT_YET_VALID, fault)
 
@@ -183,8 +190,9 @@ def _utc(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _span(span: timedelta) -> str:
-    seconds = int(span.total_seconds())
+def span(time: timedelta) -> str:
+    """A positive span in its largest whole unit: "3 days"."""
+    seconds = int(time.total_seconds())
     unit, size = next(
         (unit, size)
         for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
@@ -265,28 +273,28 @@ def check_not_critical(seen: Seen, extension: x509.Extension[x509.ExtensionType]
         seen.refuse(Reason.UNSUPPORTED_CERTIFICATE, fault)
 
 
-def check_no_name_constraints(seen: Seen) -> None:
-    """Refuses name constraints, critical or not: who does not evaluate them must not pass them over."""
-    if seen.find(x509.NameConstraints) is not None:
-        fault = "has name constraints, which are not evaluated in a path with a key of this kind"
-        seen.refuse(Reason.UNSUPPORTED_CERTIFICATE, fault)
-
-
-def check_is_leaf(seen: Seen) -> None:
+def check_leaf_is_no_ca(seen: Seen) -> None:
     """The strict profiles want a leaf that is no CA. OpenSSL's default takes a CA's certificate as well."""
-    constraints = seen.find(x509.BasicConstraints)
-    usage = seen.find(x509.KeyUsage)
-    if constraints is not None and constraints.value.ca:
+    if is_ca(seen):
         seen.refuse_strictly("is a CA's (basicConstraints cA) and is used as a leaf")
+
+
+def check_leaf_signs_no_certificates(seen: Seen) -> None:
+    """The same, by its keyUsage."""
+    usage = seen.find(x509.KeyUsage)
     if usage is not None and usage.value.key_cert_sign:
         seen.refuse_strictly("is a leaf, and its keyUsage has keyCertSign")
 
 
-def check_strict_ca(seen: Seen) -> None:
-    """RFC 5280 4.2.1.3 and 4.2.1.9: a CA has keyUsage, and basicConstraints marked critical."""
+def check_constraints_critical(seen: Seen) -> None:
+    """RFC 5280 4.2.1.9: CAs "MUST mark the extension as critical in such certificates"."""
     constraints = seen.find(x509.BasicConstraints)
     if constraints is not None and not constraints.critical:
         seen.refuse_strictly("is a CA's, and its basicConstraints are not marked critical")
+
+
+def check_ca_has_key_usage(seen: Seen) -> None:
+    """RFC 5280 4.2.1.3: a CA that issues certificates has keyUsage."""
     if seen.find(x509.KeyUsage) is None:
         seen.refuse_strictly("is a CA's, and has no keyUsage")
 
@@ -333,32 +341,32 @@ def check_purpose(seen: Seen, purpose: Purpose) -> None:
         seen.refuse(Reason.WRONG_PURPOSE, f"is for {found}, not for {usage_name(purpose.oid)}")
 
 
-_USAGES = {
-    ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
-    ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
-    ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning",
-    ExtendedKeyUsageOID.EMAIL_PROTECTION: "emailProtection",
-    ExtendedKeyUsageOID.TIME_STAMPING: "timeStamping",
-    ExtendedKeyUsageOID.OCSP_SIGNING: "OCSPSigning",
-    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "anyExtendedKeyUsage",
-}
-
-
-def usage_name(oid: x509.ObjectIdentifier) -> str:
-    """``serverAuth``, or the dotted number of a usage without a name here."""
-    return _USAGES.get(oid, oid.dotted_string)
-
-
-def check_may_issue(seen: Seen, below: int) -> None:
-    """That this is a CA's certificate and may have ``below`` other CAs' between it and the leaf."""
+def is_ca(seen: Seen) -> bool:
+    """Whether basicConstraints say cA."""
     constraints = seen.find(x509.BasicConstraints)
-    if constraints is None or not constraints.value.ca:
+    return constraints is not None and constraints.value.ca
+
+
+def check_is_ca(seen: Seen) -> None:
+    """RFC 5280 4.2.1.9: a key whose certificate lacks cA "MUST NOT be used to verify certificate
+    signatures".
+    """
+    if not is_ca(seen):
         fault = "issued the one below it and is no CA's: its basicConstraints do not say cA"
         seen.refuse(Reason.ISSUER_NOT_A_CA, fault)
-    limit = constraints.value.path_length
+
+
+def check_path_length(seen: Seen, below: int) -> None:
+    """That it may have ``below`` other CA certificates between it and the leaf."""
+    constraints = seen.find(x509.BasicConstraints)
+    limit = None if constraints is None else constraints.value.path_length
     if limit is not None and below > limit:
         fault = f"allows {limit} CA certificates below it (pathLenConstraint), and has {below}"
         seen.refuse(Reason.ISSUER_NOT_A_CA, fault)
+
+
+def check_signs_certificates(seen: Seen) -> None:
+    """RFC 5280 6.1.4 (n): "If a key usage extension is present, verify that the keyCertSign bit is set"."""
     usage = seen.find(x509.KeyUsage)
     if usage is not None and not usage.value.key_cert_sign:
         fault = "issued the one below it, and its keyUsage lacks keyCertSign"
@@ -373,7 +381,9 @@ def check_name(seen: Seen, name: ServerName) -> None:
         seen.refuse(Reason.NO_SUBJECT_ALTERNATIVE_NAME, fault)
     if not patterns.match(name):
         listed = printable(", ".join(patterns.names), 300) or "no host name or address"
-        seen.refuse(Reason.HOSTNAME_MISMATCH, f"is for {listed}, not for {name}")
+        near = patterns.near_miss(name)
+        hint = f" ({printable(near, 300)})" if near else ""
+        seen.refuse(Reason.HOSTNAME_MISMATCH, f"is for {listed}, not for {name}{hint}")
 
 
 def patterns_in(seen: Seen) -> NamePatterns | None:

@@ -12,9 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from pellucid.errors import Misuse, Reason
+from pellucid.errors import CertificateRejected, Misuse, Reason
 from pellucid.identity.der import certificate_fields
 from pellucid.identity.pem import parse_certificate, parse_certificates, parse_what_parses
+from pellucid.identity.pins import parse_pins, pin_of, pin_text
 from pellucid.identity.profile import policy_for
 from pellucid.identity.remembered import Remembered
 from pellucid.identity.rules import OUTSIDE_PYCA_OIDS, Purpose
@@ -54,12 +55,23 @@ class TrustStore:
     is skipped and counted.
     """
 
-    __slots__ = ("_load", "_roots", "accepted", "description")
+    __slots__ = ("_load", "_roots", "accepted", "description", "keys", "pins")
 
-    def __init__(self, load: Callable[[], tuple[Iterable[x509.Certificate], int]], description: str) -> None:
+    def __init__(
+        self,
+        load: Callable[[], tuple[Iterable[x509.Certificate], int]],
+        description: str,
+        *,
+        keys: frozenset[bytes] = frozenset(),
+        pins: frozenset[bytes] = frozenset(),
+    ) -> None:
         """``load`` gives the certificates and the count of those skipped; it is called when first needed."""
         self._load = load
         self._roots: _Roots | None = None
+        #: Keys (``pins.pin_of``) whose certificates are trusted as leaves, whoever issued them.
+        self.keys = keys
+        #: Keys of which every accepted path must have one; none: any will do.
+        self.pins = pins
         #: Paths to these roots that were accepted.
         self.accepted = Remembered()
         #: Where the roots came from, for messages.
@@ -101,6 +113,27 @@ class TrustStore:
         return cls.from_certificates(found, ", ".join(map(str, paths)))
 
     @classmethod
+    def from_keys(cls, pins: Iterable[str | bytes]) -> TrustStore:
+        """Trusts these keys alone, by the SHA-256 of their SubjectPublicKeyInfo (32 bytes, or base64 as in
+        `curl --pinnedpubkey`): a peer that holds one needs no authority.
+
+        What its certificate says of name, dates and purpose still has to hold.
+        """
+        keys = parse_pins(pins)
+        description = f"{len(keys)} pinned key{'s' if len(keys) > 1 else ''}"
+        return cls(lambda: ((), 0), description, keys=keys)
+
+    def pinned_to(self, pins: Iterable[str | bytes]) -> TrustStore:
+        """These roots, and besides: every path has to have a certificate, leaf or CA, with one of these keys.
+
+        So an authority that is trusted, and that is not the one expected, vouches for nobody. Pin a key in
+        reserve as well: who pins one, and loses it, is locked out.
+        """
+        parsed = parse_pins(pins)
+        description = f"{self.description}, pinned"
+        return TrustStore(lambda: (self.certificates, self.skipped), description, keys=self.keys, pins=parsed)
+
+    @classmethod
     def empty(cls) -> TrustStore:
         """Trusts nobody: every certificate is rejected."""
         return cls.from_certificates((), "an empty trust store")
@@ -136,6 +169,9 @@ class TrustStore:
         digest = hashlib.sha256()
         for one in sorted(certificate.public_bytes(Encoding.DER) for certificate in self.certificates):
             digest.update(len(one).to_bytes(4, "big") + one)
+        for kind, pins in ((b"keys", self.keys), (b"pins", self.pins)):
+            if pins:
+                digest.update(kind + b"".join(sorted(pins)))
         return digest.digest()
 
     @property
@@ -146,6 +182,19 @@ class TrustStore:
     def named(self, subject: bytes) -> tuple[x509.Certificate, ...]:
         """The trusted certificates with this DER subject."""
         return self._ready().by_subject.get(subject, ())
+
+    def trusts_leaf(self, leaf: x509.Certificate) -> bool:
+        """Whether it is itself trusted: the certificate, or its key."""
+        return leaf in self or (bool(self.keys) and pin_of(leaf) in self.keys)
+
+    def check_pins(self, path: Iterable[x509.Certificate]) -> None:
+        """Raises CertificateRejected (``key_not_pinned``) for a path without one of the pinned keys."""
+        if self.pins:
+            found = [pin_of(certificate) for certificate in path]
+            if self.pins.isdisjoint(found):
+                has = ", ".join(map(pin_text, found))
+                detail = f"the path has the keys {has}, and none of them is pinned in {self.description}"
+                raise CertificateRejected(Reason.KEY_NOT_PINNED, detail)
 
     def policy(self, purpose: Purpose) -> PolicyBuilder | None:
         """pyca's verifier over these roots, but for time and name; None where the store is empty."""

@@ -1,9 +1,9 @@
 """Whether the peer is who it should be: its chain, dates, purpose and name, checked against our roots.
 
-pyca's verifier judges; ``path.py`` does for the chains that it cannot judge, and ``diagnose.py`` says why a
-chain was refused. On the way to success nothing is looked at twice: of some 95 us for a P-256 leaf directly
-under a root, 80 are pyca's own. Nor is what was accepted judged again as long as its dates hold
-(``remembered.py``).
+Two profiles say what is asked: "web", the default, where pyca's verifier judges, and "private", where
+``reasoning/`` does, which also says why a chain was refused. On the way to success nothing is looked at
+twice: of some 95 us for a P-256 leaf directly under a root, 80 are pyca's own. Nor is what was accepted
+judged again as long as its dates hold (``remembered.py``).
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,14 @@ from functools import cached_property, lru_cache
 
 from cryptography import x509
 from cryptography.x509.oid import PublicKeyAlgorithmOID
-from cryptography.x509.verification import PolicyBuilder, VerificationError
 
 from pellucid.errors import CertificateRejected, Misuse, Reason
 from pellucid.identity import rules
 from pellucid.identity.der import UNDECODABLE
 from pellucid.identity.names import DnsName, IpAddress, ServerName, parse_server_name
-from pellucid.identity.path import check_trusted_leaf, strict_path
+from pellucid.identity.profile import CertificateProfile
+from pellucid.identity.reasoning.case import Case
+from pellucid.identity.reasoning.decide import accept
 from pellucid.identity.rules import PublicKey, Purpose
 from pellucid.identity.trust import TrustStore
 
@@ -83,6 +84,7 @@ def verify_server(
     *,
     key_exchange: bool = False,
     max_chain_length: int = MAX_CHAIN_LENGTH,
+    profile: CertificateProfile = "web",
 ) -> VerifiedIdentity:
     """Verifies a server's chain (DER, leaf first, as it was sent) for ``server_name`` at ``now`` (POSIX
     seconds).
@@ -90,7 +92,8 @@ def verify_server(
     The name is a host name or an IP address and is compared with subjectAltName alone. Raises
     CertificateRejected with the rule that failed, and Misuse (``bad_server_name``) without a name: a chain
     for no name in particular proves only that somebody has a certificate. ``key_exchange``: the leaf's key is
-    not to sign, but to have a secret encrypted to it (RSA key exchange of TLS 1.2).
+    not to sign, but to have a secret encrypted to it (RSA key exchange of TLS 1.2). ``profile``: "web" for
+    what browsers would accept, "private" for RFC 5280 without what the web asks besides it.
     """
     if server_name is None:
         raise Misuse(
@@ -98,17 +101,22 @@ def verify_server(
         )
     name = server_name if isinstance(server_name, DnsName | IpAddress) else parse_server_name(server_name)
     purpose = Purpose.KEY_EXCHANGE if key_exchange else Purpose.SERVER
-    return _verify(chain, max_chain_length, purpose, name, trust, now)
+    return _verify(chain, max_chain_length, purpose, name, trust, now, profile)
 
 
 def verify_client(
-    chain: Sequence[bytes], trust: TrustStore, now: float, *, max_chain_length: int = MAX_CHAIN_LENGTH
+    chain: Sequence[bytes],
+    trust: TrustStore,
+    now: float,
+    *,
+    max_chain_length: int = MAX_CHAIN_LENGTH,
+    profile: CertificateProfile = "web",
 ) -> VerifiedIdentity:
     """Verifies a client's chain (DER, leaf first) at ``now`` (POSIX seconds). Raises CertificateRejected.
 
     No name is compared: which clients are welcome is for the application, from ``subject`` and ``names``.
     """
-    return _verify(chain, max_chain_length, Purpose.CLIENT, None, trust, now)
+    return _verify(chain, max_chain_length, Purpose.CLIENT, None, trust, now, profile)
 
 
 def _verify(
@@ -118,65 +126,35 @@ def _verify(
     name: ServerName | None,
     trust: TrustStore,
     now: float,
+    profile: CertificateProfile,
 ) -> VerifiedIdentity:
-    key = (tuple(chain), purpose, name)
+    key = (tuple(chain), purpose, name, profile)
     if len(chain) <= max_chain_length:
         identity = trust.accepted.find(key, now)
         if identity is not None:
             return identity
-    identity = _accept(_parse(chain, max_chain_length), purpose, name, trust, now)
+    identity = _accept(Case(parse_chain(chain, max_chain_length), trust, purpose, name, now), profile)
     trust.accepted.keep(key, identity)
     return identity
 
 
-def _accept(
-    certificates: tuple[x509.Certificate, ...],
-    purpose: Purpose,
-    name: ServerName | None,
-    trust: TrustStore,
-    now: float,
-) -> VerifiedIdentity:
-    leaf, intermediates = certificates[0], certificates[1:]
-    _bound_signature_cost(intermediates)
-    policy = trust.policy(purpose)
-    refusal = f"{trust.description} is empty"
-    path: Sequence[x509.Certificate] | None = None
-    if policy is not None:
-        try:
-            path = _judge(policy, leaf, intermediates, name, now)
-        # Anything but VerificationError comes from pyca's describing a certificate that it cannot decode.
-        except (VerificationError, *UNDECODABLE) as error:
-            refusal = str(error)
-            path = strict_path(leaf, intermediates, trust, purpose, name, now)
-    if path is None and leaf in trust:
-        check_trusted_leaf(leaf, purpose, name, now)
-        path = (leaf,)
-    if path is None:
-        from pellucid.identity.diagnose import Case, diagnose  # noqa: PLC0415 - loaded by the first refusal
+def _accept(case: Case, profile: CertificateProfile) -> VerifiedIdentity:
+    return VerifiedIdentity(case.chain, *judge(case, profile))
 
-        raise diagnose(Case(certificates, trust, purpose, name, now), refusal)
+
+def judge(case: Case, profile: str) -> tuple[tuple[x509.Certificate, ...], PublicKey]:
+    """The path that the profile accepts, and the leaf's key. Raises CertificateRejected."""
+    _bound_signature_cost(case.chain[1:])
+    path = accept(case, profile)
     # pyca looks at the keys of issuers only: the leaf's size and curve are checked here.
-    public_key = rules.check_key(leaf, 0)
-    if purpose is Purpose.KEY_EXCHANGE:
-        rules.check_encryption_key(leaf, 0)
-    return VerifiedIdentity(certificates, tuple(path), public_key)
+    public_key = rules.check_key(case.chain[0], 0)
+    if case.purpose is Purpose.KEY_EXCHANGE:
+        rules.check_encryption_key(case.chain[0], 0)
+    return path, public_key
 
 
-def _judge(
-    policy: PolicyBuilder,
-    leaf: x509.Certificate,
-    intermediates: Sequence[x509.Certificate],
-    name: ServerName | None,
-    now: float,
-) -> Sequence[x509.Certificate]:
-    """pyca's verdict: the path, leaf first. Raises VerificationError."""
-    timed = policy.time(rules.moment_of(now))
-    if name is None:
-        return timed.build_client_verifier().verify(leaf, list(intermediates)).chain
-    return timed.build_server_verifier(name.general_name).verify(leaf, list(intermediates))
-
-
-def _parse(chain: Sequence[bytes], max_chain_length: int) -> tuple[x509.Certificate, ...]:
+def parse_chain(chain: Sequence[bytes], max_chain_length: int) -> tuple[x509.Certificate, ...]:
+    """The peer's certificates, parsed. Raises CertificateRejected for one that is none, or for too many."""
     if not chain:
         raise CertificateRejected(Reason.BAD_CERTIFICATE, "the peer sent no certificate")
     if len(chain) > max_chain_length:

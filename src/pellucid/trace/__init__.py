@@ -25,10 +25,12 @@ from pellucid.trace.events import (
     StateEvent,
     UnreadEvent,
 )
+from pellucid.trace.paths import CandidateSummary, PathsEvent, RuleCheck, VerdictSummary
 from pellucid.trace.recorder import Trace, TraceView
 
 __all__ = [
     "AlertEvent",
+    "CandidateSummary",
     "CertificateEvent",
     "CertificateSummary",
     "CheckEvent",
@@ -38,8 +40,10 @@ __all__ = [
     "KeysEvent",
     "MessageEvent",
     "OutcomeEvent",
+    "PathsEvent",
     "RecordEvent",
     "Redacted",
+    "RuleCheck",
     "SealedEvent",
     "SecretEvent",
     "Side",
@@ -47,5 +51,6 @@ __all__ = [
     "Trace",
     "TraceView",
     "UnreadEvent",
+    "VerdictSummary",
     "summary_of",
 ]

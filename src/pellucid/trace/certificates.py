@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pellucid.printable import escaped
 from pellucid.trace.events import CertificateSummary
 
-__all__ = ["summary_of"]
+__all__ = ["UNREADABLE", "readable", "summary_of"]
 
 UNREADABLE = "unreadable"
 
@@ -24,18 +24,18 @@ def summary_of(certificate: Any, verdict: str = "ok") -> CertificateSummary:
     It is taken by its shape: the trace does not depend on that package.
     """
     return CertificateSummary(
-        subject=_readable(lambda: escaped(certificate.subject.rfc4514_string()), UNREADABLE),
-        issuer=_readable(lambda: escaped(certificate.issuer.rfc4514_string()), UNREADABLE),
-        names=_readable(lambda: _names(certificate), ()),
+        subject=readable(lambda: escaped(certificate.subject.rfc4514_string()), UNREADABLE),
+        issuer=readable(lambda: escaped(certificate.issuer.rfc4514_string()), UNREADABLE),
+        names=readable(lambda: _names(certificate), ()),
         not_before=_iso(certificate.not_valid_before_utc),
         not_after=_iso(certificate.not_valid_after_utc),
-        key=_readable(lambda: _key(certificate), UNREADABLE),
+        key=readable(lambda: _key(certificate), UNREADABLE),
         signature_algorithm=_algorithm(certificate.signature_algorithm_oid),
         verdict=verdict,
     )
 
 
-def _readable(part: Callable[[], T], otherwise: T) -> T:
+def readable(part: Callable[[], T], otherwise: T) -> T:
     """A part of a certificate, whose sender alone answers for it: watching must not change what happens."""
     try:
         return part()

@@ -17,6 +17,7 @@ from pellucid.trace.events import (
     SecretEvent,
 )
 from pellucid.trace.explanations import event_id, explanation
+from pellucid.trace.paths import PathsEvent
 
 __all__ = ["GREAT_CHECKS", "OPTIONAL_CHOICES", "Detail", "details_of", "ladder", "protection_of", "shown"]
 
@@ -24,13 +25,17 @@ __all__ = ["GREAT_CHECKS", "OPTIONAL_CHOICES", "Detail", "details_of", "ladder",
 # Checks that deserve a step of their own; the others of one message are told together, in a line each.
 GREAT_CHECKS = frozenset(
     {
-        *("certificate_chain", "certificate_verify", "finished", "psk_binder", "ticket"),
+        *("certificate_chain", "revocation"),
+        *("certificate_verify", "finished", "psk_binder", "ticket"),
         *("server_key_exchange", "dh_group"),
     }
 )
 
-# No session to resume, no client certificate (and so no scheme for it): the handshake goes on without.
-OPTIONAL_CHOICES = frozenset({"psk", "session", "kept_session", "client_certificate", "signature_scheme"})
+# No session to resume, no client certificate (and so no scheme for it), no staple: the handshake goes on
+# without.
+OPTIONAL_CHOICES = frozenset(
+    {"psk", "session", "kept_session", "client_certificate", "signature_scheme", "stapled_status"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ def details_of(events: Sequence[Event], agreed: Agreed = NOTHING, *, brief: bool
                 rows += _check(event)
             case CertificateEvent():
                 rows += _certificate(event)
+            case PathsEvent():
+                rows += _paths(event)
             case SecretEvent():
                 rows.append(Detail(event.name, shown(event.value), level=1))
                 rows.append(Detail("", f"= {event.formula}", note=event.used_for, level=1))
@@ -197,4 +204,31 @@ def _certificate(event: CertificateEvent) -> list[Detail]:
             rows.append(Detail("names", ", ".join(summary.names), level=1))
         rows.append(Detail("valid", f"{summary.not_before} to {summary.not_after}", level=1))
         rows.append(Detail("signature", summary.signature_algorithm, level=1))
+    return rows
+
+
+# Candidate paths whose faults are told without being asked. Those that lead furthest come first, and who
+# sends a thicket of certificates is not to fill the screen.
+_FULLY_TOLD = 2
+
+
+def _paths(event: PathsEvent) -> list[Detail]:
+    rows: list[Detail] = []
+    for number, candidate in enumerate(event.candidates):
+        fine = not candidate.failed
+        rows.append(Detail("path", candidate.line, note="every rule holds" if fine else "", ok=fine))
+        for check in candidate.checks:
+            if check.ok:
+                found = f"{check.position}: {check.found}"
+                rows.append(Detail(f"· {check.rule}", found, note=check.rfc, level=1))
+            else:
+                level = 0 if number < _FULLY_TOLD else 1
+                rows.append(Detail(f"· {check.rule}", check.found, note=check.rfc, level=level, ok=False))
+    if event.cut_short:
+        rows.append(Detail("path", "there may be more: the search has limits"))
+    said = {check.found for candidate in event.candidates for check in candidate.failed}
+    for verdict in event.verdicts:
+        note = "" if verdict.accepted or verdict.sentence in said else verdict.sentence
+        said.add(verdict.sentence)
+        rows.append(Detail(verdict.profile, verdict.short, note=note, ok=verdict.accepted))
     return rows

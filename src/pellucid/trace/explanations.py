@@ -24,6 +24,7 @@ from pellucid.trace.events import (
     StateEvent,
     UnreadEvent,
 )
+from pellucid.trace.paths import PathsEvent
 from pellucid.trace.texts import texts
 
 __all__ = [
@@ -85,7 +86,7 @@ def sender(event: MessageEvent | RecordEvent | AlertEvent | DataEvent) -> str:
     return "server" if event.side == "client" else "client"
 
 
-def event_id(event: Event, agreed: Agreed = NOTHING) -> str:
+def event_id(event: Event, agreed: Agreed = NOTHING) -> str:  # noqa: PLR0912 - a branch for each kind
     """The id under which the event is explained, as precise as possible: "message:Certificate:client".
 
     ``agreed``: of which version and suite the connection is; then "message:Certificate:tls12:client".
@@ -103,6 +104,8 @@ def event_id(event: Event, agreed: Agreed = NOTHING) -> str:
             return "keys:updated" if epoch == "application" and count.strip("0") else f"keys:{epoch}"
         case CertificateEvent():
             return f"certificate:{event.whose}{variant}"
+        case PathsEvent():
+            return "step:paths"
         case AlertEvent():
             return f"alert:{event.description}"
         case StateEvent():

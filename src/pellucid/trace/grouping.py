@@ -6,8 +6,17 @@ from collections.abc import Sequence
 
 from pellucid.trace.agreed import Agreed
 from pellucid.trace.details import GREAT_CHECKS, OPTIONAL_CHOICES
-from pellucid.trace.events import CertificateEvent, CheckEvent, ChoiceEvent, Event, KeysEvent, SecretEvent
+from pellucid.trace.events import (
+    CertificateEvent,
+    CheckEvent,
+    ChoiceEvent,
+    Event,
+    KeysEvent,
+    SecretEvent,
+    other_side,
+)
 from pellucid.trace.explanations import is_extended
+from pellucid.trace.paths import PathsEvent
 
 __all__ = ["HELD", "OWN_CHOICES", "decided", "group_of", "has_failed"]
 
@@ -63,10 +72,10 @@ def group_of(event: Event, run: Sequence[Event], agreed: Agreed) -> str:
             return f"choice:client_certificate{variant}" if event.what in OWN_CHOICES else _answer(variant)
         case ChoiceEvent():
             return f"step:choose{variant}"
-        case CertificateEvent():
-            return f"certificate:{event.whose}{variant}"
-        case CheckEvent(what="certificate_chain"):
-            return f"certificate:{'server' if event.side == 'client' else 'client'}{variant}"
+        case CertificateEvent() | CheckEvent(what="certificate_chain"):
+            return f"certificate:{other_side(event.side)}{variant}"
+        case PathsEvent():
+            return "step:paths"
         case CheckEvent():
             if event.what in GREAT_CHECKS:
                 return f"check:{event.what}{variant}"

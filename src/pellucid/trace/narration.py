@@ -31,10 +31,11 @@ from pellucid.trace.events import (
 from pellucid.trace.explanations import event_id, explanation, explanations, known_id, sender
 from pellucid.trace.grouping import HELD, OWN_CHOICES, decided, group_of, has_failed
 from pellucid.trace.ordering import as_delivered, is_change_cipher_spec, with_change_cipher_specs_in_place
+from pellucid.trace.paths import PathsEvent
 
 __all__ = ["Detail", "Step", "narrate"]
 
-_ACTIONS = (ChoiceEvent, CheckEvent, CertificateEvent, SecretEvent, KeysEvent)
+_ACTIONS = (ChoiceEvent, CheckEvent, CertificateEvent, PathsEvent, SecretEvent, KeysEvent)
 
 
 @dataclass(frozen=True, slots=True)

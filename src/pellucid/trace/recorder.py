@@ -38,6 +38,7 @@ from pellucid.trace.events import (
 )
 from pellucid.trace.explanations import explanation
 from pellucid.trace.failure import Failure, failure_of
+from pellucid.trace.paths import CandidateSummary, PathsEvent, VerdictSummary
 
 if TYPE_CHECKING:
     from pellucid.wire import Wire
@@ -235,6 +236,21 @@ class TraceView:
         n, time_us = self.trace.stamp()
         self._add(CertificateEvent(n=n, time_us=time_us, side=self.side, whose=whose, path=tuple(path),
                                    ok=ok))  # fmt: skip
+
+    def paths(
+        self,
+        *,
+        whose: Side,
+        candidates: Iterable[CandidateSummary],
+        verdicts: Iterable[VerdictSummary],
+        differs: Iterable[str] = (),
+        cut_short: bool = False,
+    ) -> None:
+        """The chain of ``whose`` side was explained; see ``PathsEvent``."""
+        n, time_us = self.trace.stamp()
+        self._add(PathsEvent(n=n, time_us=time_us, side=self.side, whose=whose, candidates=tuple(candidates),
+                             verdicts=tuple(verdicts), differs=tuple(differs),
+                             cut_short=cut_short))  # fmt: skip
 
     def alert(self, *, direction: Direction, level: str, description: str, meaning: str = "") -> None:
         """An alert was sent or received; without ``meaning``, that of its explanation is taken."""

@@ -9,7 +9,9 @@ A decoder takes ``(data, position, end)`` and gives ``(value, position behind it
 nothing at or beyond ``end`` and raises ``BadMessage`` with the offset of what it could not read.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import IntEnum
 from struct import Struct as Packer
 from struct import pack, unpack_from
@@ -137,10 +139,21 @@ class Uint(Codec):
 
 
 class Opaque(Codec):
-    """``opaque name<low..high>``: bytes behind a length of ``prefix`` bytes; ``text``: they are a name."""
+    """``opaque name<low..high>``: bytes behind a length of ``prefix`` bytes; ``text``: they are a name.
 
-    def __init__(self, prefix: int, low: int = 0, high: int | None = None, *, text: bool = False) -> None:
-        self.prefix, self.low, self.text = prefix, low, text
+    ``holds``: what the bytes are where they can be read so. It only describes them: the value stays bytes.
+    """
+
+    def __init__(
+        self,
+        prefix: int,
+        low: int = 0,
+        high: int | None = None,
+        *,
+        text: bool = False,
+        holds: Codec | None = None,
+    ) -> None:
+        self.prefix, self.low, self.text, self.holds = prefix, low, text, holds
         self.telling = 2 if text else 1
         self.high = 256**prefix - 1 if high is None else high
         self.minimum = prefix + low
@@ -174,6 +187,11 @@ class Opaque(Codec):
         # Terminals and logs take control characters for commands, and these are the peer's.
         text = value.decode("latin-1").encode("unicode_escape").decode("ascii")
         meaning = text if self.text else count
+        if self.holds is not None:
+            with contextlib.suppress(BadMessage, PeerMisbehaved):
+                held, behind = self.holds.describe(data, position + self.prefix, stop, name)
+                if behind == stop:
+                    return replace(held, offset=position, length=stop - position), stop
         return Field(name, position, stop - position, shown(value), meaning), stop
 
     def declare(self, name: str) -> str:

@@ -48,6 +48,7 @@ from pellucid.messages.extensions.lists import (
     UnknownExtension,
 )
 from pellucid.messages.extensions.table import TABLE
+from pellucid.messages.extensions.timestamps import SignedCertificateTimestamp
 
 __all__ = [
     "TABLE",
@@ -89,6 +90,7 @@ __all__ = [
     "SessionTicketAcknowledged",
     "SignatureSchemeList",
     "SignatureSchemeListCert",
+    "SignedCertificateTimestamp",
     "SignedCertificateTimestampList",
     "SignedCertificateTimestampRequest",
     "SupportedVersionsClientHello",

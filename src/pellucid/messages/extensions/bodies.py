@@ -14,6 +14,7 @@ from pellucid.codes import (
     SignatureScheme,
 )
 from pellucid.messages.extensions.lists import ExtensionBody
+from pellucid.messages.extensions.timestamps import SignedCertificateTimestamp
 from pellucid.wire import Wire, opaque, rest, struct, uint, vector
 
 
@@ -117,12 +118,15 @@ class SignedCertificateTimestampRequest(ExtensionBody):
     extension_type: ClassVar[ExtensionType] = ExtensionType.signed_certificate_timestamp
 
 
+_SERIALIZED_SCT = opaque(2, low=1, holds=SignedCertificateTimestamp.codec)
+
+
 @struct
 class SignedCertificateTimestampList(ExtensionBody):
-    """RFC 6962 3.3: the timestamps, each an opaque SerializedSCT."""
+    """RFC 6962 3.3: the timestamps, each an opaque SerializedSCT: those of a later version pass through."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.signed_certificate_timestamp
-    sct_list: Annotated[list[bytes], vector(opaque(2, low=1), 2, low=1, name="SerializedSCT")]
+    sct_list: Annotated[list[bytes], vector(_SERIALIZED_SCT, 2, low=1, name="SerializedSCT")]
 
 
 @struct

@@ -27,6 +27,7 @@ from pellucid.trace.html.records import Records
 from pellucid.trace.html.schedule import Schedule
 from pellucid.trace.html.values import Json
 from pellucid.trace.narration import Step
+from pellucid.trace.paths import PathsEvent
 from pellucid.trace.texts import texts
 
 __all__ = ["Parts", "step_node"]
@@ -74,6 +75,8 @@ class Parts:
                 return self._check(event)
             case CertificateEvent():
                 return _certificate(event)
+            case PathsEvent():
+                return _paths(event)
         return None
 
     def _fields(self, event: MessageEvent) -> list[Json]:
@@ -142,6 +145,19 @@ def _certificate(event: CertificateEvent) -> Json:
         for one in event.path
     ]  # fmt: skip
     return {"kind": "certificate", "whose": event.whose, "judge": event.side, "ok": event.ok, "path": path}
+
+
+def _paths(event: PathsEvent) -> Json:
+    """As a check: what each path breaks, and what others say."""
+    paths = [
+        f"{one.line}: {one.failed[0].found if one.failed else 'every rule holds'}" for one in event.candidates
+    ]
+    verdicts = "; ".join(f"{one.profile} {one.short}" for one in event.verdicts)
+    return {
+        "kind": "check", "what": "paths", "title": "candidate paths, and other verifiers", "text": "",
+        "rfc": "RFC 5280 6.1", "expected": "a path that holds every rule",
+        "found": "\n".join([*paths, verdicts]), "ok": event.ok, "harmless": False,
+    }  # fmt: skip
 
 
 def step_node(step: Step, parts: Sequence[Json], time_us: int) -> Json:
