@@ -67,7 +67,9 @@ def diagnose(case: Case, refusal: str) -> CertificateRejected:
     try:
         walk = _walk(case)
         if not walk.trusted:
-            return _incomplete(case, walk)
+            refusal_of_path = _incomplete(case, walk)
+            refusal_of_path.certificate = walk.path[-1].public_bytes(Encoding.DER)
+            return refusal_of_path
         _check_rules(case, walk)
     except CertificateRejected as finding:
         return finding.with_traceback(None)
