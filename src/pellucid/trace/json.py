@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.codes import ContentType, name_of
 from pellucid.trace.events import CertificateSummary, Event, MessageEvent, OutcomeEvent, RecordEvent, Redacted
+from pellucid.trace.fingerprints import fingerprints
 from pellucid.trace.summary import final_outcome
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def _event(event: Event) -> dict[str, Any]:
         del document["mac_key"]
     if isinstance(event, MessageEvent):
         document["fields"] = [_field(field) for field in event.fields]
+        if event.name == "ClientHello" and (found := fingerprints(event.raw)):
+            document |= {"ja3": found.ja3, "ja4": found.ja4}
     if isinstance(event, RecordEvent):
         document["content_type"] = name_of(event.content_type, ContentType)
     return document
