@@ -42,6 +42,14 @@ def test_a_demo_writes_its_page(pellucid: Any, tmp_path: Path, options: list[str
     assert all("hex" in (key.get("value") or key["parts"][0]) for key in connection["keys"])
 
 
+def test_a_demo_keeps_its_secrets_if_it_is_told_to(pellucid: Any, tmp_path: Path) -> None:
+    pellucid("demo", "--seed", "1", "--no-secrets", "--html", tmp_path / "page.html")
+    data = read(tmp_path / "page.html")
+    assert data["banner"] == ""
+    (connection,) = data["connections"]
+    assert not any("hex" in (key.get("value") or key["parts"][0]) for key in connection["keys"])
+
+
 def test_a_page_tells_of_all_connections(pellucid: Any, tmp_path: Path) -> None:
     pellucid("demo", "--seed", "1", "--resume", "--html", tmp_path / "page.html")
     connections = read(tmp_path / "page.html")["connections"]

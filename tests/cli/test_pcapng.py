@@ -320,9 +320,7 @@ def test_what_a_peer_without_tls_says_is_captured(
     assert any("The connection failed: not_tls." in text for text in found[5].comments)
 
 
-def test_a_reset_is_captured_as_the_peers(
-    pellucid: Pellucid, tmp_path: Path, peer: Peer, files: Any
-) -> None:
+def test_a_reset_is_captured_as_the_peers(pellucid: Pellucid, tmp_path: Path, peer: Peer, files: Any) -> None:
     def reset(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

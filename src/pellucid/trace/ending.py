@@ -29,11 +29,13 @@ def summary_rows(summary: Summary) -> list[Detail]:
     if outcome.alpn:
         rows.append(Detail("protocol inside", outcome.alpn))
     rows.append(Detail("round trips", f"{summary.round_trips}, then the client could send data"))
-    handshake = _sizes(summary.handshake_bytes_from_client, summary.handshake_bytes_from_server)
-    rows.append(Detail("handshake", handshake))
+    hidden = _hides(summary)
+    if not hidden:
+        handshake = _sizes(summary.handshake_bytes_from_client, summary.handshake_bytes_from_server)
+        rows.append(Detail("handshake", handshake))
     if summary.bytes_from_client:
         rows.append(Detail("on the wire", _sizes(summary.bytes_from_client, summary.bytes_from_server)))
-    if summary.handshake_us:
+    if summary.handshake_us and not hidden:  # when it was over is not seen either
         milliseconds = summary.handshake_us / 1000
         rows.append(Detail("time", f"{milliseconds:.1f} ms until the handshake was complete"))
     secrecy = explanation(summary.forward_secrecy)
@@ -55,8 +57,10 @@ def _key_exchange(summary: Summary) -> str:
     if summary.agreed.tls12 and summary.outcome and summary.outcome.resumed:
         return "none: the session's master secret, with two new randoms"
     if summary.agreed.key_exchange:
-        group = group or summary.agreed.group or "in a group without a name"
-        return f"{summary.agreed.key_exchange}, {group}"
+        # Of versions and suites that are not followed, the message that names the group is not read.
+        unnamed = "" if _hides(summary) else "in a group without a name"
+        named = group or summary.agreed.group or unnamed
+        return ", ".join(filter(None, (summary.agreed.key_exchange, named)))
     if not group and _hides(summary):
         return _NOT_SEEN
     return group or "none: pre-shared key alone"

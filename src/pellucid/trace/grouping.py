@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from pellucid.trace.agreed import Agreed
 from pellucid.trace.details import GREAT_CHECKS, OPTIONAL_CHOICES
-from pellucid.trace.events import CertificateEvent, CheckEvent, ChoiceEvent, Event, KeysEvent, SecretEvent
+from pellucid.trace.events import (
+    CertificateEvent,
+    CheckEvent,
+    ChoiceEvent,
+    Event,
+    KeysEvent,
+    SecretEvent,
+    other_side,
+)
 from pellucid.trace.explanations import is_extended
 
 __all__ = ["HELD", "OWN_CHOICES", "decided", "group_of", "has_failed"]
@@ -63,10 +71,8 @@ def group_of(event: Event, run: Sequence[Event], agreed: Agreed) -> str:
             return f"choice:client_certificate{variant}" if event.what in OWN_CHOICES else _answer(variant)
         case ChoiceEvent():
             return f"step:choose{variant}"
-        case CertificateEvent():
-            return f"certificate:{event.whose}{variant}"
-        case CheckEvent(what="certificate_chain"):
-            return f"certificate:{'server' if event.side == 'client' else 'client'}{variant}"
+        case CertificateEvent() | CheckEvent(what="certificate_chain" | "certificate_signatures"):
+            return f"certificate:{other_side(event.side)}{_unjudged(run)}{variant}"
         case CheckEvent():
             if event.what in GREAT_CHECKS:
                 return f"check:{event.what}{variant}"
@@ -79,6 +85,12 @@ def group_of(event: Event, run: Sequence[Event], agreed: Agreed) -> str:
                 return "step:derive:updated"
             return _session_keys(agreed) if event.epoch == "session" else f"step:derive:{event.epoch}"
     return f"step:derive{variant}"
+
+
+def _unjudged(run: Sequence[Event]) -> str:
+    """A path is judged unless who tells it was given no roots to judge it by, as with a capture."""
+    checks = {event.what for event in run if isinstance(event, CheckEvent)}
+    return ":unjudged" if "certificate_signatures" in checks else ""
 
 
 def _answer(variant: str) -> str:

@@ -52,6 +52,8 @@ PUBLIC_INPUTS = frozenset(
         *("client_share", "server_share", "our_share", "their_share", "peer_share"),
         *("client_random", "server_random", "nonce", "ticket_nonce"),
         *("clienthello.random", "serverhello.random", "session_hash"),
+        # what RSA key exchange sends in the clear
+        *("client_version", "encrypted_pre_master_secret"),
     }
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import accumulate
 from typing import TypeAlias
 
 from pellucid.trace.ending import summary_rows
@@ -35,6 +36,8 @@ Place: TypeAlias = tuple[str, int | str]
 
 # Of what could not be read, the start tells what it was.
 _MOST_UNREAD = 512
+# A handshake has some thirty steps. Where a connection went on for long, its beginning is shown, and its end.
+MOST_STEPS, _LAST_STEPS = 400, 20
 
 
 def document(
@@ -89,9 +92,14 @@ def _connection(
     agreed = summary.agreed
     both = len({event.side for event in events}) > 1
     steps = [retell(step) for step in narrate(events)]
-    places = _places(steps, events)
+    seen = events
+    if len(steps) > MOST_STEPS:
+        steps = steps[: MOST_STEPS - _LAST_STEPS] + steps[-_LAST_STEPS:]
+        seen = _of_steps(events, steps)
+    places = _places(steps, seen)
     records = Records(events, agreed, both=both)
-    schedule = Schedule(events, agreed, Origins(events, lambda message: places.get(message.n), earlier))
+    records.place(steps)
+    schedule = Schedule(seen, agreed, Origins(seen, lambda message: places.get(message.n), earlier))
     parts = Parts(agreed, records, schedule)
     nodes = [
         step_node(step, parts.of(step), time_us) for step, time_us in zip(steps, _times(steps), strict=True)
@@ -112,17 +120,26 @@ def _connection(
     }
 
 
-def _times(steps: Sequence[Step]) -> Iterator[int]:
-    """When each step had happened, in microseconds: no step is before the one above it.
+def _of_steps(events: Sequence[Event], steps: Sequence[Step]) -> list[Event]:
+    """The events of these steps, and what else happened until the last of them begin."""
+    own = {event.n for step in steps for event in step.events}
+    until = max(event.n for step in steps[:-_LAST_STEPS] for event in step.events)
+    return [event for event in events if event.n <= until or event.n in own]
+
+
+def _times(steps: Sequence[Step]) -> list[int]:
+    """When each step had happened, in microseconds since the first: no step is before the one above it.
 
     It may have been recorded a little earlier, as the order is that of the wire, or of the textbook.
     """
-    now = 0
-    for step in steps:
-        # Records are recorded when they are sealed, after all messages of their flight.
-        moments = [event.time_us for event in step.events if not isinstance(event, RecordEvent)]
-        now = max(now, moments[0] if moments else 0)
-        yield now
+    # Records are recorded when they are sealed, after all messages of their flight.
+    moments = [
+        next((event.time_us for event in step.events if not isinstance(event, RecordEvent)), 0)
+        for step in steps
+    ]
+    # What a command does before, such as looking up a name, is no part of the connection.
+    began = moments[0] if moments else 0
+    return [moment - began for moment in accumulate(moments, max)]
 
 
 def _places(steps: Sequence[Step], events: Sequence[Event]) -> dict[int, tuple[int, int]]:

@@ -13,7 +13,7 @@ function metaOf(step) {
 
 function turnButtons(step) {
   const turn = (by, text, label) => {
-    const to = stepOf(step.number + by);
+    const to = stepBeside(step.number, by);
     return el(
       "button",
       {

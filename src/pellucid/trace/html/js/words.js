@@ -11,6 +11,11 @@ function duration(us) {
   return `${(us / 1e6).toFixed(2)} s`;
 }
 
+// "certificate_expired", "not_tls": a reason by its words.
+function worded(identifier) {
+  return identifier.replaceAll("_", " ").replace(/\b(?:tls|alpn|psk)\b/g, (word) => word.toUpperCase());
+}
+
 // A long name may break after each of its underscores.
 function breakable(name) {
   return name.split("_").flatMap((piece, index) => (index ? ["_", el("wbr"), piece] : [piece]));
