@@ -34,6 +34,7 @@ ORDER = (
     ("handshake",),
     ("driver",),
     ("connection",),
+    ("decode",),
     ("io", "aio"),
     ("__init__",),
     ("cli", "__main__"),
