@@ -4,7 +4,9 @@ import click
 
 import pellucid
 from pellucid.cli.connect import connect
+from pellucid.cli.decode import decode
 from pellucid.cli.demo import demo
+from pellucid.cli.explain import explain
 from pellucid.cli.serve import serve
 
 __all__ = ["app"]
@@ -18,6 +20,8 @@ Examples:
   pellucid demo --tls 1.2 --key-exchange rsa   the handshake of the textbooks
   pellucid connect example.org             what a real server says
   pellucid serve                           a server that shows what its visitors offer
+  pellucid decode trace.pcapng             what a capture has, decrypted if there are secrets
+  pellucid explain handshake_failure       what a name, a number or a word means
 
 \b
 Exit codes: 0 done, 1 internal error, 2 usage, 3 name or TCP failure, 4 negotiation failed,
@@ -34,3 +38,5 @@ def app() -> None:
 app.add_command(demo)
 app.add_command(connect)
 app.add_command(serve)
+app.add_command(decode)
+app.add_command(explain)

@@ -2,7 +2,7 @@
 chains.
 """
 
-from pellucid.identity.credentials import Credential, PrivateKey
+from pellucid.identity.credentials import Credential, PrivateKey, load_rsa_private_key
 from pellucid.identity.names import DnsName, IpAddress, ServerName, parse_server_name
 from pellucid.identity.rules import PublicKey, Purpose
 from pellucid.identity.trust import TrustStore
@@ -10,6 +10,7 @@ from pellucid.identity.verify import MAX_CHAIN_LENGTH, VerifiedIdentity, verify_
 
 __all__ = [
     "Credential",
+    "load_rsa_private_key",
     "TrustStore",
     "VerifiedIdentity",
     "verify_server",
