@@ -267,3 +267,13 @@ def test_a_refused_chain_has_its_fault_at_the_certificate_that_has_it(
     assert talk(client, server)
     (judged,) = (event for event in trace.events if isinstance(event, CertificateEvent))
     assert [one.verdict for one in judged.path] == verdicts
+
+
+def test_a_client_that_refuses_sends_its_change_cipher_spec_before_the_alert() -> None:
+    trace = Trace()
+    trust = Laboratory(b"here", NOW).trust
+    client = ClientConnection(ClientConfig(trust=trust, clock=lambda: NOW, trace=trace), "localhost")
+    server = ServerConnection(ServerConfig(credentials=[Laboratory(b"elsewhere", NOW).credential()]))
+    assert talk(client, server)
+    told = [step.title for step in narrate(trace.events) if step.kind == "message" and step.side == "client"]
+    assert told == ["ClientHello", "ChangeCipherSpec", "unknown_ca"]

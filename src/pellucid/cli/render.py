@@ -84,7 +84,8 @@ class Storyteller:
             self.step(step)
 
     def step(self, step: Step) -> None:
-        self.line(self._title(step))
+        for line in self._title(step):
+            self.line(line)
         self.paragraph(step.purpose)
         if step.textbook and self.corrects:
             self.paragraph(f"Unlike the textbook: {step.textbook}", "italic yellow")
@@ -100,7 +101,8 @@ class Storyteller:
                 self.line(Text(" " * _INDENT + event.name, "dim"))
                 self.hexdump(event.value)
 
-    def _title(self, step: Step) -> Text:
+    def _title(self, step: Step) -> list[Text]:
+        """Lane, title and, to the right, what carried it: in a line of its own where there is no room."""
         lane = (_LANES if step.kind == "message" else _ACTORS)[step.side]
         title = Text()
         title.append(f"{step.number:>3} ", "dim")
@@ -109,12 +111,14 @@ class Storyteller:
         if not step.ok:
             title.append("✗ ", "bold red")
         title.append(step.title, "bold" if step.ok else "bold red")
-        if step.kind == "message":
-            carried = f"{step.size:,} byte{'' if step.size == 1 else 's'}, {step.protection}"
-            room = self.width - title.cell_len - len(carried)
-            title.append(" " * room if room > 1 else "  ")
-            title.append(carried, "yellow" if step.protection == "in the clear" else "green")
-        return title
+        if step.kind != "message":
+            return [title]
+        size = f"{step.size:,} byte{'' if step.size == 1 else 's'}, {step.protection}"
+        carried = Text(size, "yellow" if step.protection == "in the clear" else "green")
+        room = self.width - title.cell_len - carried.cell_len
+        if room < 2:
+            return [title, Text(" " * max(self.width - carried.cell_len, _INDENT)) + carried]
+        return [title + Text(" " * room) + carried]
 
     def _detail(self, detail: Detail) -> None:
         style = "" if detail.ok else "bold red"
