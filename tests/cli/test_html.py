@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 from pathlib import Path
 from typing import Any
@@ -193,3 +194,13 @@ def test_a_failing_connect_writes_its_page_all_the_same(pellucid: Any, tmp_path:
     failure = data["connections"][0]["outcome"]["failure"]
     assert failure["id"] == "not_tls"
     assert f"127.0.0.1:{port}" in failure["confirm"]
+
+
+def test_a_hello_that_was_never_sent_is_no_step(pellucid: Any, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        ran = pellucid("connect", f"127.0.0.1:{taken.getsockname()[1]}", "--html", tmp_path / "page.html")
+    assert ran.code == 3
+    (connection,) = read(tmp_path / "page.html")["connections"]
+    assert connection["outcome"]["failure"]["id"] == "connection_failed"
+    assert connection["steps"] == []

@@ -275,6 +275,24 @@ def test_several_meanings_of_a_number_are_all_there() -> None:
 
 
 @pytest.mark.parametrize(
+    "asked, identifier",
+    [
+        ("alert 40", "alert:handshake_failure"),
+        ("Extension 43", "extension:supported_versions"),
+        ("curve 23", "group:secp256r1"),
+        ("Cipher Suite: 0x1301", "suite:TLS_AES_128_GCM_SHA256"),
+        ("handshake message 11", "message:Certificate"),
+    ],
+)
+def test_a_number_may_come_with_what_it_is_of(asked: str, identifier: str) -> None:
+    assert found(asked) == [identifier]
+
+
+def test_a_number_that_no_such_thing_has_is_not_found_among_others() -> None:
+    assert "extension:supported_versions" not in found("alert 43")
+
+
+@pytest.mark.parametrize(
     "asked, kind, count",
     [
         ("alerts", "alert", len(AlertDescription)),

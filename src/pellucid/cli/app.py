@@ -15,17 +15,18 @@ _HELP = """TLS you can see through: every step of a handshake, told as it happen
 
 \b
 Examples:
-  pellucid demo                            a handshake on this machine, explained
-  pellucid demo --group secp384r1          one that needs a HelloRetryRequest
-  pellucid demo --tls 1.2 --key-exchange rsa   the handshake of the textbooks
-  pellucid connect example.org             what a real server says
-  pellucid serve                           a server that shows what its visitors offer
-  pellucid decode trace.pcapng             what a capture has, decrypted if there are secrets
-  pellucid explain handshake_failure       what a name, a number or a word means
+  pellucid demo                       a handshake on this machine, explained
+  pellucid demo --group secp384r1     one that needs a HelloRetryRequest
+  pellucid demo --tls 1.2 --key-exchange rsa    that of the textbooks
+  pellucid connect example.org        what a real server says
+  pellucid serve                      shows visitors what they offer
+  pellucid decode trace.pcapng        what is in a capture, decrypted
+  pellucid explain handshake_failure  what a name, number or word means
 
 \b
-Exit codes: 0 done, 1 internal error, 2 usage, 3 name or TCP failure, 4 negotiation failed,
-5 we rejected the peer's certificate, 6 the peer rejected ours, 7 timeout, 8 the peer does not speak TLS.
+Exit codes: 0 done, 1 internal error, 2 usage, 3 name or TCP failure,
+4 negotiation failed, 5 we rejected the peer's certificate,
+6 the peer rejected ours, 7 timeout, 8 the peer does not speak TLS.
 """
 
 

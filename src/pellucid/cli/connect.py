@@ -48,8 +48,8 @@ Examples:
   pellucid connect 192.0.2.7:8443 --server-name www.example.org
   pellucid connect api.example.org --cert me.pem --key me.key
   pellucid connect example.org --alpn h2 --alpn http/1.1 --json trace.json
-  pellucid connect example.org --tls 1.2          no TLS 1.3, whatever the server could do
-  pellucid connect old.example.org --policy compatible    what it speaks, and what that lacks
+  pellucid connect example.org --tls 1.2    nothing newer, even if it could
+  pellucid connect old.example.org --policy compatible    take what is old
 """
 
 

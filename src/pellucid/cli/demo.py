@@ -50,18 +50,19 @@ closes properly. Nothing leaves this machine and nothing is kept.
 
 \b
 Examples:
-  pellucid demo                        the handshake that a browser makes today
-  pellucid demo -v                     with every field of every message
-  pellucid demo --mutual               the client shows a certificate, too
-  pellucid demo --resume               come back with a ticket
-  pellucid demo --group secp384r1      the client guesses wrong: HelloRetryRequest
-  pellucid demo --certificate mldsa65  post-quantum signatures, and their size
-  pellucid demo --tls 1.2 --key-exchange rsa     the handshake of the textbooks
-  pellucid demo --tls 1.2 --key-exchange ecdhe   the same with forward secrecy
-  pellucid demo --tls 1.2 --resume     the abbreviated handshake
-  pellucid demo --tls 1.2 --suite TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA   what CBC lacks
-  pellucid demo --seed 1 --json -      the same each time, as data
-  pellucid demo --pcapng - | wireshark -k -i -   decrypted in Wireshark, packet by packet
+  pellucid demo                       the handshake that a browser makes
+  pellucid demo -v                    with every field of every message
+  pellucid demo --mutual              the client shows a certificate, too
+  pellucid demo --resume              come back with a ticket
+  pellucid demo --group secp384r1     a wrong guess, and HelloRetryRequest
+  pellucid demo --certificate mldsa65    post-quantum signatures
+  pellucid demo --tls 1.2 --key-exchange rsa      that of the textbooks
+  pellucid demo --tls 1.2 --key-exchange ecdhe    with forward secrecy
+  pellucid demo --tls 1.2 --resume    the abbreviated handshake
+  pellucid demo --suite TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA --tls 1.2
+  pellucid demo --seed 1 --json -     the same each time, as data
+  pellucid demo --html page.html      all of it in a browser
+  pellucid demo --pcapng - | wireshark -k -i -    in Wireshark, decrypted
 """
 
 
@@ -77,7 +78,9 @@ Examples:
 @click.option(
     "--certificate",
     type=click.Choice(CERTIFICATE_KINDS),
-    help="Kind of the certificates' keys. Default: ecdsa; rsa where TLS 1.2 needs it for the key exchange.",
+    metavar="KIND",
+    help=f"Kind of the certificates' keys: {', '.join(CERTIFICATE_KINDS)}. Default: ecdsa; rsa where TLS 1.2"
+    " needs it for the key exchange.",
 )
 @click.option("--mutual", is_flag=True, help="The client shows a certificate as well (mutual TLS).")
 @click.option("--resume", is_flag=True, help="Connect twice; the second time with the ticket of the first.")

@@ -33,7 +33,8 @@ Examples:
   pellucid explain groups
 
 \b
-Exit codes: 0 explained, 2 nothing has this name (what looks like it is named).
+Exit codes: 0 explained, also what is taken for a slip of the pen;
+2 nothing is called so.
 """
 
 # So many meanings are told in full; of more there is a list.

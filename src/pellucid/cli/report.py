@@ -29,7 +29,8 @@ def show_summary(story: Storyteller, summary: Summary) -> None:
         if found:
             story.paragraph(found.text)
         return
-    story.line(Text(f"✓ connected: {outcome.protocol} {outcome.cipher_suite}", "bold green"))
+    agreed = " ".join(filter(None, (outcome.protocol, outcome.cipher_suite)))
+    story.line(Text(f"✓ connected: {agreed or 'by what was not captured'}", "bold green"))
     for row in summary_rows(summary):
         story.row(row.label, row.value, row.note)
 

@@ -89,13 +89,19 @@ class Glossary:
             return Found("kind", tuple(entry for entry in self.entries if entry.kind == kind))
         if exact:
             return Found("name", exact)
-        if numbered := self._numbered(asked):
+        if numbered := self._numbered_of_a_kind(asked) or self._numbered(asked):
             return Found("number", numbered)
         if parts := self._with_words(asked):
             return Found("part", parts)
         if inside := self._inside(asked):
             return Found("inside", inside)
         return self._alike(asked)
+
+    def _numbered_of_a_kind(self, asked: str) -> tuple[Entry, ...]:
+        """As programs write it: "alert 40", "extension 43", "Cipher Suite: 0x1301"."""
+        kind, _, number = asked.rpartition(" ")
+        name = _PLURALS.get(_key(kind) + "s", "")
+        return tuple(entry for entry in self._numbered(number) if entry.kind == name) if name else ()
 
     def _numbered(self, asked: str) -> tuple[Entry, ...]:
         codes, digits = _numbers(asked)

@@ -18,7 +18,7 @@ from pellucid.trace.events import (
     UnreadEvent,
 )
 from pellucid.trace.explanations import explain
-from pellucid.trace.failure import Failure
+from pellucid.trace.failure import Failure, tls_began
 from pellucid.trace.html.fields import about_texts
 from pellucid.trace.html.origins import Origins
 from pellucid.trace.html.records import Records
@@ -92,6 +92,8 @@ def _connection(
     agreed = summary.agreed
     both = len({event.side for event in events}) > 1
     steps = [retell(step) for step in narrate(events)]
+    if summary.outcome and summary.outcome.status == "failed" and not tls_began(events):
+        steps = []  # a hello that was made and never sent
     seen = events
     if len(steps) > MOST_STEPS:
         steps = steps[: MOST_STEPS - _LAST_STEPS] + steps[-_LAST_STEPS:]

@@ -132,7 +132,7 @@ function testsOf(one, index, part) {
   if (!part.ok) return null;
   const last = index === part.path.length - 1;
   if (!part.judged) {
-    const signed = last ? null : el("li", {}, verdict(true, "the signature of the next one fits"));
+    const signed = last ? null : el("li", {}, verdict(true, "signed by the next one"));
     return el("ul", { class: "tests" }, signed);
   }
   const tests =
@@ -143,7 +143,7 @@ function testsOf(one, index, part) {
         ]
       : ["it may sign certificates"];
   tests.push("within its dates", "key and algorithm are strong enough");
-  tests.push(last ? "trusted here before" : "the signature of the next one fits");
+  tests.push(last ? "trusted here before" : "signed by the next one");
   return el(
     "ul",
     { class: "tests" },

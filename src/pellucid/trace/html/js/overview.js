@@ -137,7 +137,7 @@ function unreadRows() {
       .join("");
     return [
       "Not read",
-      [el("span", { class: "hex" }, hexOf(digits)), el("br"), "as text: ", el("code", {}, text)],
+      [el("code", {}, text), el("br"), "as bytes: ", el("span", { class: "hex" }, hexOf(digits))],
     ];
   });
 }

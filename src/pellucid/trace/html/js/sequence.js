@@ -1,6 +1,7 @@
 // The handshake as a sequence: two lanes, a row each step, a box around what one encrypted record holds.
 
 function sequenceSection() {
+  if (!connection().steps.length) return null;
   const seen =
     connection().sees === "both" ? "Both sides are told." : `Seen from the ${connection().sees}'s side.`;
   const stands = connection().still && connection().steps.length > 1;
