@@ -103,3 +103,20 @@ def test_a_damaged_file_tells_what_came_before() -> None:
     assert (found.sealed, found.tls) == ((), True)
     with pytest.raises(CaptureError):
         next(connections)
+
+
+def test_a_block_that_the_reading_refuses_is_not_read_ahead() -> None:
+    class Counting(BytesIO):
+        most = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            self.most = max(self.most, size or 0)
+            return super().read(size)
+
+    start = section() + interface()
+    for size, is_read in ((2**24 - 64, True), (2**24 + 64, False)):
+        file = Counting(start + secrets(b"\n" * size))
+        assert bool(list(secrets_ahead(file))) is is_read
+        assert (file.most > 2**20) is is_read
+    with pytest.raises(CaptureError):
+        list(Decoder(file).connections())

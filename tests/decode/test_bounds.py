@@ -221,6 +221,21 @@ def test_as_many_key_updates_as_there_are_lead_to_the_right_key() -> None:
     assert [e.length for e in found.trace.events if isinstance(e, DataEvent)] == [9, 9]
 
 
+def test_one_connection_leaves_the_others_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "MAX_KEPT_OF_ONE", 100_000)
+    monkeypatch.setattr(decoder, "MAX_KEPT_BYTES", 200_000)
+    hog = Wire(50_001).say(turns()[0], ("server", bytes.fromhex("1603031000") + b"\0\0\0\0" * 1024))
+    other = Wire(50_002).say(*turns()).close()
+    found = {
+        each.client.port: each for each in decode_all(pcap([*hog.packets, *other.packets]), talk().key_log)
+    }
+    greedy, modest = found[50_001].trace, found[50_002].trace
+    assert greedy is not None
+    assert modest is not None
+    assert greedy.dropped
+    assert sum(isinstance(e, MessageEvent) and e.name == "Finished" for e in modest.events) == 4
+
+
 def test_bytes_are_kept_up_to_a_limit_for_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoder, "MAX_KEPT_BYTES", 40_000)
     one, two = Wire(50_001).say(*turns()).close(), Wire(50_002).say(*turns()).close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 from loopback import NAME, NOW, credential, laboratory
 
@@ -18,6 +19,8 @@ from pellucid.trace.events import CertificateEvent, CheckEvent, Side
 from pellucid.trace.narration import narrate
 
 CHAIN = credential().chain
+ROOT = "CN=Pellucid Laboratory Root"
+UNJUDGED = "no trusted roots were given, so whether to trust them was not judged"
 YEAR = 365 * 86_400
 
 
@@ -89,9 +92,10 @@ def test_without_roots_signatures_are_checked_and_it_says_so() -> None:
     assert judge(w, "server", CHAIN) is not None
     certificate, check = told(story)
     assert certificate.ok
-    assert (check.what, check.expected) == ("certificate_signatures", "each certificate signed by the next")
+    assert check.what == "certificate_signatures"
+    assert check.expected == "each certificate signed by another of those sent, as far as they go"
     assert check.found == (
-        f"{len(CHAIN)} certificates; no trusted roots were given, so whether to trust them was not judged"
+        f"{len(CHAIN)} certificates; the issuer of the last, {ROOT}, was not sent; {UNJUDGED}"
     )
 
 
@@ -106,12 +110,56 @@ def test_without_roots_the_narration_claims_no_path(whose: Side) -> None:
     assert [detail.label for detail in step.details if detail.level == 0] == ["leaf", "signed by"]
 
 
-def test_without_roots_a_certificate_that_the_next_has_not_signed_is_noticed() -> None:
+@pytest.mark.parametrize(
+    "sent, count, note",
+    [
+        ((0, 0, 1), 2, "1 more is repeated or without a part in it, which clients cope with"),
+        ((0, 1, 0, 1), 2, "2 more are repeated or without a part in it, which clients cope with"),
+        ((0,), 1, "the issuer of the last, CN=Pellucid Laboratory Intermediate, was not sent"),
+    ],
+)
+def test_without_roots_order_and_number_are_no_faults(sent: tuple[int, ...], count: int, note: str) -> None:
     w, story = watched(trust=None)
-    judge(w, "server", (CHAIN[0], CHAIN[0]))
+    judge(w, "server", tuple(CHAIN[place] for place in sent))
+    certificate, check = told(story)
+    assert certificate.ok
+    assert check.ok
+    assert [one.verdict for one in certificate.path] == ["ok"] * count
+    assert note in check.found.split("; ")
+
+
+def test_without_roots_a_chain_in_another_order_is_put_into_its_own() -> None:
+    w, story = watched(trust=None)
+    root = laboratory().root.public_bytes(Encoding.DER)
+    judge(w, "server", (CHAIN[0], root, *CHAIN[1:]))
+    certificate, check = told(story)
+    assert check.ok
+    assert [one.subject for one in certificate.path][-1] == ROOT
+    assert "they were sent in another order, which clients cope with" in check.found
+
+
+def test_without_roots_a_signature_that_the_issuer_did_not_make_is_noticed() -> None:
+    w, story = watched(trust=None)
+    forged = bytearray(CHAIN[0])
+    forged[-1] ^= 1
+    judge(w, "server", (bytes(forged), *CHAIN[1:]))
     certificate, check = told(story)
     assert not certificate.ok
-    assert check.found == "certificate 1 is not signed by certificate 2"
+    assert check.found == (
+        'certificate 0 ("CN=localhost") is not signed by the key of '
+        'certificate 1 ("CN=Pellucid Laboratory Intermediate")'
+    )
+
+
+@pytest.mark.parametrize("trust", [None, laboratory().trust], ids=["no roots", "roots"])
+def test_the_leafs_name_and_dates_are_looked_at_with_and_without_roots(trust: TrustStore | None) -> None:
+    w, _ = watched(trust=trust, name="other.example", now=NOW + 10 * YEAR)
+    judge(w, "server", CHAIN)
+    found = w.judged["server"]
+    assert found.by_roots == (trust is not None)
+    assert found.name_fault.startswith('certificate 0 ("CN=localhost") is for localhost')
+    assert found.name_fault.endswith("not for other.example")
+    assert "expired" in found.date_fault
 
 
 @pytest.mark.parametrize("trust", [None, laboratory().trust], ids=["no roots", "roots"])

@@ -232,16 +232,32 @@ INSIDE = {
     *("check:ticket", "check:psk_binder", "choice:client_certificate"),
 }
 
+#: How the ids of steps begin that are a check.
+CHECKED = ("certificate:", "check:")
+
 
 @each_whole_kind
 def test_the_story_is_the_same_as_far_as_an_onlooker_can_know_it(kind: str) -> None:
     def told(events: list[object]) -> list[object]:
-        steps = (s for s in narrate(events) if s.id not in INSIDE)  # type: ignore[arg-type]
-        return [(s.side, s.kind, s.id, s.title, s.purpose, s.ok) for s in steps]
+        steps = [s for s in narrate(events) if s.id not in INSIDE]  # type: ignore[arg-type]
+        # A check has other words: it is not told what the side found whom it was for.
+        return [(s.side, s.kind, s.id.replace(":seen", ""), s.title, s.ok) for s in steps] + [
+            (s.side, s.id, s.purpose) for s in steps if not s.id.startswith(CHECKED)
+        ]
 
     theirs = told([*live(kind).trace.events])
     assert told([*events_of(decoded(kind))]) == theirs
-    assert len(theirs) > 20
+    assert len(theirs) > 40
+
+
+@each_kind
+def test_checks_are_told_as_those_of_who_looks_on(kind: str) -> None:
+    for step in narrate(events_of(decoded(kind))):
+        assert step.onlooker == step.id.startswith((*CHECKED, "step:answer"))
+        if step.onlooker and not step.id.startswith("step:answer"):
+            assert step.id.endswith(":seen")
+            assert "here" in step.purpose
+    assert not any(step.onlooker for step in narrate(live(kind).trace.events))
 
 
 @each_kind

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,3 +134,27 @@ def test_whatever_is_called_a_key_log_is_read(text: bytes | str) -> None:
     keys = KeyMaterial()
     taken = keys.add_key_log(text)
     assert taken == 0 or keys.connections
+
+
+def test_lines_are_not_all_split_before_they_are_looked_at() -> None:
+    text = b"\n" * 2**20
+    keys = KeyMaterial()
+    tracemalloc.start()
+    try:
+        keys.add_key_log(text)
+        assert tracemalloc.get_traced_memory()[1] < 2 * len(text)
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_secret_takes_as_much_memory_as_is_said() -> None:
+    lines = [line("CLIENT_TRAFFIC_SECRET_0", n.to_bytes(32), n.to_bytes(32)) for n in range(5_000)]
+    keys = KeyMaterial()
+    tracemalloc.start()
+    try:
+        for each in lines:
+            keys.add_key_log(each)
+        assert tracemalloc.get_traced_memory()[0] < 260 * len(lines) + 300_000  # a dict grows in steps
+    finally:
+        tracemalloc.stop()
+    assert keys.secret("CLIENT_TRAFFIC_SECRET_0", (4_999).to_bytes(32)) == (4_999).to_bytes(32)

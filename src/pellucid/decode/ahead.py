@@ -12,8 +12,8 @@ from typing import BinaryIO, Literal
 
 __all__ = ["secrets_ahead"]
 
-#: Larger ones are passed over here; the reading of packets meets them again.
-MAX_SECRETS_BLOCK = 2**26
+#: Larger ones are passed over here; the reading of packets meets them again, and refuses them.
+MAX_SECRETS_BLOCK = 2**24
 
 # draft-ietf-opsawg-pcapng 4.1, 4.7: the Section Header Block with its byte-order magic; the Decryption
 # Secrets Block, and the type of secrets that are a TLS key log.
@@ -51,7 +51,7 @@ def _secrets(source: BinaryIO) -> Iterator[bytes]:
         if length < _LEAST_BLOCK or length % 4:
             return
         body = length - _LEAST_BLOCK
-        if int.from_bytes(head[:4], order) == _DECRYPTION_SECRETS and body <= MAX_SECRETS_BLOCK:
+        if int.from_bytes(head[:4], order) == _DECRYPTION_SECRETS and length <= MAX_SECRETS_BLOCK:
             # Of the 12 bytes read, the last 4 are the secrets' type.
             content = source.read(body)
             size = int.from_bytes(content[:4], order)

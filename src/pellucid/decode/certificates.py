@@ -5,17 +5,19 @@ What is wrong is told, and ends nothing: whether a handshake goes on is for thos
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pellucid.decode.issuers import row_of
 from pellucid.driver.judging import refused
 from pellucid.errors import CertificateRejected, Misuse
 from pellucid.identity import MAX_CHAIN_LENGTH, VerifiedIdentity, verify_client, verify_server
 from pellucid.identity.der import UNDECODABLE
-from pellucid.identity.path import signed_by
+from pellucid.identity.names import parse_server_name
 from pellucid.identity.pem import parse_certificate
-from pellucid.identity.rules import is_too_costly, look_at, patterns_in
+from pellucid.identity.rules import check_dates, check_name, is_too_costly, look_at, patterns_in
 from pellucid.plain import plain
 from pellucid.trace import CertificateSummary, TraceView, summary_of
 from pellucid.trace.events import Side, other_side
@@ -23,10 +25,10 @@ from pellucid.trace.events import Side, other_side
 if TYPE_CHECKING:
     from pellucid.decode.flow import Watched
 
-__all__ = ["Leaf", "judge", "judge_client"]
+__all__ = ["Judgement", "Leaf", "judge", "judge_client"]
 
 _TO_A_ROOT = "a path to a trusted root"
-_IN_A_ROW = "each certificate signed by the next"
+_AMONG_THEMSELVES = "each certificate signed by another of those sent, as far as they go"
 
 # RFC 8017 C: id-RSASSA-PSS, of a key that signs by PSS alone.
 _RSASSA_PSS = "1.2.840.113549.1.1.10"
@@ -43,6 +45,25 @@ class Leaf:
     rsa_pss_oid: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was found of the certificates that one side has shown, in the words of a check.
+
+    ``by_roots``: there were roots to judge by. ``reason``: the id of the rule that failed, or "".
+    ``top``: the root's subject, where the path holds; ``missing``: whose certificate would have to come next,
+    where there were none. ``name_fault``, ``date_fault``: what is wrong with the leaf in these respects,
+    whatever else is; or "".
+    """
+
+    by_roots: bool
+    reason: str
+    found: str
+    top: str = ""
+    missing: str = ""
+    name_fault: str = ""
+    date_fault: str = ""
+
+
 def judge(w: Watched, whose: Side, chain: tuple[bytes, ...], *, key_exchange: bool = False) -> Leaf | None:
     """Tell what there is to say of ``chain`` (DER, leaf first), which ``whose`` side has shown.
 
@@ -52,20 +73,25 @@ def judge(w: Watched, whose: Side, chain: tuple[bytes, ...], *, key_exchange: bo
     the leaf or its key cannot be used.
     """
     view = w.view(other_side(whose))
-    leaf = _readable(chain[0], 1) if chain else None
+    leaf = _readable(chain[0], 0) if chain else None
     trust = w.trust
     if trust is None:
-        _tell_signatures(view, whose, chain)
+        judgement = _tell_signatures(view, whose, chain)
     elif whose == "client":
-        _tell_path(view, whose, chain, lambda: verify_client(chain, trust, w.now))
+        judgement = _tell_path(view, whose, chain, lambda: verify_client(chain, trust, w.now))
     else:
         name = w.server_name or _any_name(leaf) or None
-        _tell_path(
+        judgement = _tell_path(
             view,
             whose,
             chain,
             lambda: verify_server(chain, name, trust, w.now, key_exchange=key_exchange),
         )
+    w.judged[whose] = replace(
+        judgement,
+        name_fault=_name_fault(leaf, w.server_name) if whose == "server" else "",
+        date_fault=_date_fault(leaf, w.now),
+    )
     key = _key(leaf)
     if leaf is None or key is None:
         return None
@@ -86,7 +112,7 @@ def _tell_path(
     whose: Side,
     chain: Sequence[bytes],
     verify: Callable[[], VerifiedIdentity],
-) -> None:
+) -> Judgement:
     try:
         identity = verify()
     except (CertificateRejected, Misuse) as error:
@@ -94,50 +120,63 @@ def _tell_path(
         path = (
             refused(chain[:MAX_CHAIN_LENGTH], error)
             if isinstance(error, CertificateRejected)
-            else _summaries(chain, str(error.reason))
+            else _summaries(chain, range(len(chain)), str(error.reason))
         )
+        fault = re.sub(r"\bthe peer\b", f"the {whose}", error.detail)
         view.certificate(whose=whose, path=path, ok=False)
-        view.check(what="certificate_chain", expected=_TO_A_ROOT, found=error.detail, ok=False)
-        return
-    view.certificate(whose=whose, path=[summary_of(one) for one in identity.path], ok=True)
-    found = f"{len(identity.path)} certificates, to a trusted root"
+        view.check(what="certificate_chain", expected=_TO_A_ROOT, found=fault, ok=False)
+        return Judgement(by_roots=True, reason=str(error.reason), found=fault)
+    path = [summary_of(one) for one in identity.path]
+    view.certificate(whose=whose, path=path, ok=True)
+    found = f"{len(path)} certificates, to a trusted root"
     view.check(what="certificate_chain", expected=_TO_A_ROOT, found=found, ok=True)
+    return Judgement(by_roots=True, reason="", found=found, top=path[-1].subject)
 
 
-def _tell_signatures(view: TraceView, whose: Side, chain: Sequence[bytes]) -> None:
-    fault = _fault_in_row(chain)
-    view.certificate(whose=whose, path=_summaries(chain, "ok" if not fault else "not checked"), ok=not fault)
-    count = f"{len(chain)} certificate{'' if len(chain) == 1 else 's'}"
-    found = fault or f"{count}; no trusted roots were given, so whether to trust them was not judged"
-    view.check(what="certificate_signatures", expected=_IN_A_ROW, found=found, ok=not fault)
+def _tell_signatures(view: TraceView, whose: Side, chain: Sequence[bytes]) -> Judgement:
+    row = row_of(chain, [_readable(der, place) for place, der in enumerate(chain)])
+    places = range(len(chain)) if row.fault else row.places
+    path = _summaries(chain, places, "not checked" if row.fault else "ok")
+    view.certificate(whose=whose, path=path, ok=not row.fault)
+    count = f"{len(places)} certificate{'' if len(places) == 1 else 's'}"
+    unjudged = "no trusted roots were given, so whether to trust them was not judged"
+    found = row.fault or "; ".join((count, *row.notes, unjudged))
+    view.check(what="certificate_signatures", expected=_AMONG_THEMSELVES, found=found, ok=not row.fault)
+    return Judgement(
+        by_roots=False, reason="bad_certificate" if row.fault else "", found=found, missing=row.missing
+    )
 
 
-def _fault_in_row(chain: Sequence[bytes]) -> str:
-    """Why not each certificate is signed by the next, or ""."""
-    if not chain:
-        return "there is no certificate"
-    if len(chain) > MAX_CHAIN_LENGTH:
-        return f"{len(chain)} certificates; up to {MAX_CHAIN_LENGTH} are looked at"
-    certificates = [_readable(der, number) for number, der in enumerate(chain, 1)]
-    for number, (child, issuer) in enumerate(pairwise(certificates), 1):
-        if child is None or issuer is None:
-            continue
-        if is_too_costly(issuer) or not signed_by(child, issuer):
-            return f"certificate {number} is not signed by certificate {number + 1}"
-    unreadable = [str(number) for number, one in enumerate(certificates, 1) if one is None]
-    return f"certificate {', '.join(unreadable)} cannot be read" if unreadable else ""
-
-
-def _readable(der: bytes, number: int) -> Any | None:
+def _name_fault(leaf: Any | None, name: str) -> str:
+    if leaf is None or not name:
+        return ""
     try:
-        return parse_certificate(der, f"certificate {number}")
+        check_name(look_at(leaf, 0), parse_server_name(name))
+    except (CertificateRejected, Misuse) as error:
+        return error.detail
+    return ""
+
+
+def _date_fault(leaf: Any | None, now: float) -> str:
+    if leaf is None:
+        return ""
+    try:
+        check_dates(leaf, 0, now)
+    except CertificateRejected as error:
+        return error.detail
+    return ""
+
+
+def _readable(der: bytes, place: int) -> Any | None:
+    try:
+        return parse_certificate(der, f"certificate {place}")
     except (Misuse, *UNDECODABLE):
         return None
 
 
-def _summaries(chain: Sequence[bytes], verdict: str) -> list[CertificateSummary]:
-    """What can be told of a chain; a certificate that cannot be read is left out."""
-    certificates = (_readable(der, number) for number, der in enumerate(chain[:MAX_CHAIN_LENGTH], 1))
+def _summaries(chain: Sequence[bytes], places: Sequence[int], verdict: str) -> list[CertificateSummary]:
+    """What can be told of those at these places; a certificate that cannot be read is left out."""
+    certificates = (_readable(chain[place], place) for place in places[:MAX_CHAIN_LENGTH])
     summaries = []
     for certificate in certificates:
         try:

@@ -41,6 +41,9 @@ def check_signed(
 ) -> bool:
     """Whether the key of ``whose`` certificate has signed ``content``; ``what`` is the check's name."""
     fault = _fault(message, leaf, content, tls12=tls12)
+    if fault and what == "certificate_verify" and not w.from_start:
+        w.whole = False  # what was signed may begin with messages that were not captured
+        return True
     scheme = name_of(message.algorithm, SignatureScheme)
     w.view(other_side(whose)).check(
         what=what, expected=f"{scheme} of {_SIGNED[what]}", found=fault or "it holds", ok=not fault
@@ -66,7 +69,12 @@ def _fault(message: Signed, leaf: Leaf | None, content: bytes, *, tls12: bool) -
 
 
 def check_finished(w: Watched, side: Side, expected: bytes, found: bytes) -> bool:
-    """Whether the Finished of ``side`` is the MAC of the handshake as it was seen."""
+    """Whether the Finished of ``side`` is the MAC of the handshake as it was seen, or may be."""
     ok = constant_time_equal(expected, found)
+    if not ok and not w.from_start:
+        w.whole = False  # it is of a handshake of which the first messages were not captured
+        return True
+    if not ok:
+        w.refuted.add(side)
     w.view(other_side(side)).check(what="finished", expected=expected, found=found, ok=ok)
     return ok

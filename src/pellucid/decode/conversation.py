@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from pellucid.codes import AlertDescription, AlertLevel, ContentType, ProtocolVersion
 from pellucid.decode.early_data import EPOCH as EARLY_DATA
 from pellucid.decode.flow import Flow, Hear, Heard, Unheard, Watched
-from pellucid.decode.hellos import flow
+from pellucid.decode.hellos import flow, note_answer
 from pellucid.decode.key_material import KeyMaterial
 from pellucid.decode.seen import Seen
 from pellucid.decode.sessions import Sessions
@@ -20,8 +20,9 @@ from pellucid.decode.speaker import NotARecord, ObservedRecord, RecordStream, Sp
 from pellucid.decode.telling import Story
 from pellucid.errors import TLSError
 from pellucid.identity import TrustStore
-from pellucid.messages import TLS12_MESSAGES, ChangeCipherSpec, message_class, message_name
+from pellucid.messages import TLS12_MESSAGES, ChangeCipherSpec, ServerHello, message_class, message_name
 from pellucid.record import HandshakeJoiner
+from pellucid.record.first_bytes import likeness
 from pellucid.record.limits import MAX_RUN
 from pellucid.trace.events import Side, other_side
 
@@ -190,7 +191,8 @@ class Conversation:
             self.watched.seal(side, "wrong_secrets", _did_not_open(speaker, record))
         elif record.is_closed and speaker.why_closed is not None:
             self.watched.seal(side, *speaker.why_closed)
-        self.seen.record(side, record)
+        if self.seen.record(side, record):
+            self.watched.goes_on(side)
         if record.content_type == _APPLICATION_DATA:
             self._on_data(speaker, record)
             return True
@@ -208,8 +210,8 @@ class Conversation:
         if side not in self.seen.spoke:
             self.seen.not_tls[side] = rest[:64]
         place = speaker.offset - speaker.records.buffered
-        detail = f"Behind {place:,} bytes of the {side}'s, no record begins: {rest[:5].hex(' ')}."
-        self._lose(speaker, "not_followed", detail)
+        where = f"Behind {place:,} bytes of TLS the {side} sends" if place else f"The {side} sends"
+        self._lose(speaker, "not_tls_records", f"{where} {likeness(rest)}.")
 
     def _on_handshake(self, speaker: Speaker, record: ObservedRecord) -> None:
         speaker.join(record.content)
@@ -237,6 +239,8 @@ class Conversation:
         if self.watched.version is not ProtocolVersion.TLSv1_3 and level == AlertLevel.warning:
             warning = True
         self.seen.alert(speaker.side, description, fatal=not warning and not self._is_late(speaker))
+        if description == AlertDescription.close_notify:
+            self.watched.goes_on(speaker.side)  # RFC 9846 6.1: all is well so far; else it has to say so
         if not warning:
             self._stop()
 
@@ -246,8 +250,9 @@ class Conversation:
         In TLS 1.3 a client is connected before the server has seen its certificate and Finished: what the
         server has to say of these is its first word after them.
         """
-        if not self.watched.is_connected:
-            return False
+        if speaker.side not in self.watched.connected_sides:
+            # How far the handshake came by then does not show.
+            return bool(self.seen.missing) and self.seen.has_gone_on(speaker.side)
         answers = self.watched.version is ProtocolVersion.TLSv1_3 and speaker.side == "server"
         return not answers or self.seen.has_gone_on("server") or self._speakers["client"].ended
 
@@ -317,7 +322,9 @@ class Conversation:
         if raw is None:
             return False
         cls = message_class(raw)
-        if self.watched.version is ProtocolVersion.TLSv1_2:
+        if cls is ServerHello and self.watched.version is None:
+            note_answer(self.watched, raw)
+        elif self.watched.version is ProtocolVersion.TLSv1_2:
             cls = TLS12_MESSAGES.get(raw[0], cls)
         self._tell(speaker, raw, cls)
         return True

@@ -119,7 +119,7 @@ class Decoder:
                 following.end(event.direction, event.time_ns)
             case Closed():
                 del self._followed[connection]
-                decoded = following.finish(event.how, event.side, event.time_ns)
+                decoded = following.finish(event.how, event.side, event.time_ns, event.lost)
                 if decoded is not None:
                     yield decoded
 

@@ -20,6 +20,7 @@ from pellucid.trace.events import Side, other_side
 
 if TYPE_CHECKING:
     from pellucid.codes import ProtocolVersion
+    from pellucid.decode.certificates import Judgement
     from pellucid.decode.key_material import KeyMaterial
     from pellucid.decode.sessions import Sessions
     from pellucid.decode.speaker import Opens, Speaker
@@ -90,12 +91,22 @@ class Watched:
         self.hello: ClientHello | None = None
         self.version: ProtocolVersion | None = None
         self.agreed: dict[str, Any] = {}
-        self.is_connected = False
+        #: What was found of the certificates of each side.
+        self.judged: dict[Side, Judgement] = {}
+        #: Whether what came before the first message is known: without, there may have been more of them.
+        self.from_start = True
+        #: For whom the handshake is complete, as far as that shows; and whose Finished does not fit it.
+        self.connected_sides: set[Side] = set()
+        self.refuted: set[Side] = set()
+        #: Whether all messages of the handshake were heard.
+        self.is_heard_out = False
+        self._gone_on: set[Side] = set()
         # 0-RTT: whether the client wants to send data at once, whether we can read it, and whether the server
         # takes it.
         self.offers_early_data = self.hears_early_data = self.takes_early_data = False
         #: How much was read before that was known.
         self.early_data_bytes = 0
+        self._waiting: dict[Side, list[Callable[[], object]]] = {"client": [], "server": []}
 
     @property
     def client_random(self) -> bytes:
@@ -151,14 +162,61 @@ class Watched:
     def is_sealed(self, side: Side) -> bool:
         return self._speakers[side].sealed is not None
 
+    def tell_when_heard(self, side: Side, tell: Callable[[], object]) -> None:
+        """Call ``tell`` when ``side`` is heard next, before its message: by going on it shows what it did.
+
+        Who looks on knows what a side ought to do with what it is sent, but not whether it does: it may have
+        given up.
+        """
+        self._waiting[side].append(tell)
+
+    def tell_behind(self, side: Side, tell: Callable[[], object]) -> None:
+        """Call ``tell`` behind what waits for ``side`` to be heard; at once, where nothing does."""
+        if self._waiting[side]:
+            self._waiting[side].append(tell)
+        else:
+            tell()
+
+    def is_heard(self, side: Side) -> None:
+        """``side`` goes on: tell what has waited for that."""
+        waiting, self._waiting[side] = self._waiting[side], []
+        for tell in waiting:
+            tell()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the handshake is complete for both sides."""
+        return len(self.connected_sides) == 2
+
+    def goes_on(self, side: Side) -> None:
+        """``side`` says something under protection: behind the handshake, it has accepted that."""
+        if not self.is_heard_out or self.is_connected:
+            return
+        self._gone_on.add(side)
+        sides: tuple[Side, Side] = ("client", "server")
+        for each in sides:
+            other_is_there = other_side(each) in self.connected_sides | self._gone_on
+            if each in self._gone_on - self.connected_sides and other_is_there:
+                self.connected(each)
+                self.view(each).state(name="CONNECTED")
+
     def connected(self, side: Side) -> None:
         """For ``side`` the handshake is complete: its outcome, as ``agreed``."""
-        self.is_connected = True
+        self.connected_sides.add(side)
         self._story.outcome(side, status="connected", **self.agreed)
 
 
 @overload
-def heard(w: Watched, side: Side, state: str, a: type[A], /, *, hashed: bool = True) -> Flow[A]: ...
+def heard(
+    w: Watched,
+    side: Side,
+    state: str,
+    a: type[A],
+    /,
+    *,
+    hashed: bool = True,
+    before: Callable[[Side, Any], None] | None = None,
+) -> Flow[A]: ...
 @overload
 def heard(
     w: Watched, side: Side, state: str, a: type[A], b: type[B], /, *, hashed: bool = True
@@ -189,7 +247,13 @@ def heard(
     """
     if state:
         w.view(other_side(side)).state(name=state)
-    _, message = yield Hear({side: expected}, before)
+
+    def goes_on(side: Side, message: Any) -> None:
+        w.is_heard(side)
+        if before is not None:
+            before(side, message)
+
+    _, message = yield Hear({side: expected}, goes_on)
     if hashed and isinstance(message, HandshakeMessage):
         w.transcript.add(message.raw)
     return message

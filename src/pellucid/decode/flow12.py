@@ -36,11 +36,12 @@ from pellucid.decode.certificates import Leaf, judge, judge_client
 from pellucid.decode.checks import check_signed
 from pellucid.decode.clear12 import hear_in_clear
 from pellucid.decode.flow import Flow, Watched, heard, heard_any
-from pellucid.decode.groups12 import tell_group
+from pellucid.decode.groups12 import take_group, tell_group
 from pellucid.decode.hello12 import Offered, read_hellos, tell_session
 from pellucid.decode.security12 import (
     Security,
     change_keys,
+    find_premaster,
     hear_finished,
     keep_session,
     take_exchange,
@@ -97,7 +98,7 @@ def _full(
     w.agreed["resumed"] = False
     encrypts = security.key_exchange == "RSA"
     leaf = judge(w, "server", tuple(certificate.certificate_list), key_exchange=encrypts)
-    share, asks = yield from _rest_of_server(w, security, server_hello, leaf)
+    group, asks = yield from _rest_of_server(w, security, server_hello, leaf)
 
     w.agreed["mutual"] = False
     chain: tuple[bytes, ...] = ()
@@ -106,10 +107,14 @@ def _full(
         shown = yield from heard(w, "client", "WAIT_CERT", tls12.Certificate)
         chain = tuple(shown.certificate_list)
         client = judge_client(w, chain)
-    if share is not None:
-        tell_group(w, share)
-    exchange = yield from heard(w, "client", "WAIT_CKE", _EXCHANGES[security.key_exchange])
-    take_exchange(w, security, leaf, exchange)
+
+    def answers(_: Side, exchange: tls12.ClientKeyExchange) -> None:
+        if group:
+            tell_group(w, group)
+        find_premaster(w, security, leaf, exchange)
+
+    yield from heard(w, "client", "WAIT_CKE", _EXCHANGES[security.key_exchange], before=answers)
+    take_exchange(w, security, leaf)
     if chain:
         yield from _client_proof(w, client)
     return (yield from _finish(w, security, server_hello))
@@ -117,8 +122,8 @@ def _full(
 
 def _rest_of_server(
     w: Watched, security: Security, server_hello: ServerHello, leaf: Leaf | None
-) -> Flow[tuple[tls12.ServerKeyExchange | None, bool]]:
-    """From behind the Certificate to the ServerHelloDone: the share, and whether the client is asked."""
+) -> Flow[tuple[str, bool]]:
+    """From behind the Certificate to the ServerHelloDone: the group, and whether the client is asked."""
     shares = _SHARES[security.key_exchange]
     due: tuple[type[Any], ...] = shares or (tls12.CertificateRequest, tls12.ServerHelloDone)
     state = "WAIT_SKE" if shares else "WAIT_CR"
@@ -128,18 +133,18 @@ def _rest_of_server(
     message = yield from heard(w, "server", first, tls12.CertificateStatus, *due)
     if isinstance(message, tls12.CertificateStatus):
         message = yield from heard(w, "server", state, *due)
-    share: tls12.ServerKeyExchange | None = None
+    group = ""
     if isinstance(message, tls12.ServerKeyExchange):
-        share = message
         # RFC 5246 7.4.3: both randoms are signed with it, so that it is of this handshake.
-        content = w.client_random + security.server_random + share.signed_params
-        check_signed(w, "server_key_exchange", share, leaf, "server", content, tls12=True)
-        w.agreed["signature_scheme"] = name_of(share.algorithm, SignatureScheme)
+        content = w.client_random + security.server_random + message.signed_params
+        check_signed(w, "server_key_exchange", message, leaf, "server", content, tls12=True)
+        w.agreed["signature_scheme"] = name_of(message.algorithm, SignatureScheme)
+        group = take_group(w, message)
         message = yield from heard(w, "server", "WAIT_CR", tls12.CertificateRequest, tls12.ServerHelloDone)
     asks = isinstance(message, tls12.CertificateRequest)
     if asks:
         yield from heard(w, "server", "WAIT_SHD", tls12.ServerHelloDone)
-    return share, asks
+    return group, asks
 
 
 def _client_proof(w: Watched, leaf: Leaf | None) -> Flow[None]:
@@ -194,6 +199,7 @@ def _resumed(
 
 def _connected(w: Watched, verified: dict[Side, bool]) -> bool:
     """By side: whether it has verified what it needs to; in the order in which they come to know it."""
+    w.is_heard_out = True
     for side, ok in verified.items():
         if ok:
             w.connected(side)

@@ -106,19 +106,21 @@ def _client_flight(w: Watched, suite: Suite, asked: _Asked) -> Flow[None]:
         message = yield from heard(w, "client", "WAIT_CERT", *_CERTIFICATE)
         yield from _authenticate_client(w, unpack(w, "client", message))
     yield from _finish(w, suite, "client")
-    _complete(w, suite)
+    _complete(w, suite, asked=asked.certificate)
     return None
 
 
 def _unchecked_flight(w: Watched, suite: Suite) -> Flow[None]:
     """The client's flight where not all of the server's was seen, so that no MAC can be computed."""
     message: object = None
+    shown = False
     while not isinstance(message, Finished):
         kinds = (*_CERTIFICATE, CertificateVerify, Finished)
         message = yield from heard(w, "client", "", *kinds, hashed=False)
+        shown = shown or isinstance(message, _CERTIFICATE)
         if isinstance(message, _CERTIFICATE) and (certificate := unpack(w, "client", message)):
             judge_client(w, _chain(certificate))
-    _complete(w, suite)
+    _complete(w, suite, asked=shown)
 
 
 def _authenticate_client(w: Watched, certificate: Certificate | None) -> Flow[None]:
@@ -149,7 +151,7 @@ def _chain(certificate: Certificate) -> tuple[bytes, ...]:
 
 def _finish(w: Watched, suite: Suite, side: Side) -> Flow[None]:
     """RFC 9846 4.5.3: the Finished of ``side``, made by it and checked by the other."""
-    secret = given(w, f"{side}_handshake_traffic_secret")
+    secret = given(w, f"{side}_handshake_traffic_secret") if w.whole else None
     transcript_hash = w.transcript.digest()
     if secret is not None:
         finished_verify_data(suite.hash_name, secret, transcript_hash, trace=w.view(side))
@@ -186,11 +188,9 @@ def _open(w: Watched, suite: Suite, side: Side, *, skips: bool = False) -> None:
 
 
 def _open_application(w: Watched, suite: Suite) -> None:
-    """Behind the server's Finished: both sides have the application's keys, and the server uses its own."""
-    for side in SIDES:
-        for name in ("client_application_traffic_secret_0", "server_application_traffic_secret_0"):
-            tell_given(w, side, name)
-        tell_given(w, side, "exporter_secret")
+    """Behind the server's Finished: it uses its keys of the application; a client that goes on has them."""
+    _tell_application_secrets(w, "server")
+    w.tell_when_heard("client", lambda: _tell_application_secrets(w, "client"))
     if w.is_sealed("server"):
         return
     name = "server_application_traffic_secret_0"
@@ -200,19 +200,31 @@ def _open_application(w: Watched, suite: Suite) -> None:
         return
     keys = install(w, "server", "application", suite, secret)
     tell_keys_of(w, "server", "write", "application", suite, keys)
-    tell_keys_of(w, "client", "read", "application", suite, keys)
+    w.tell_when_heard("client", lambda: tell_keys_of(w, "client", "read", "application", suite, keys))
     w.let_run("server")
 
 
-def _complete(w: Watched, suite: Suite) -> None:
-    """Behind the client's Finished: its own keys of the application, and both sides are connected."""
+def _tell_application_secrets(w: Watched, side: Side) -> None:
+    for name in ("client_application_traffic_secret_0", "server_application_traffic_secret_0"):
+        tell_given(w, side, name)
+    tell_given(w, side, "exporter_secret")
+
+
+def _complete(w: Watched, suite: Suite, *, asked: bool) -> None:
+    """Behind the client's Finished: its own keys of the application, and both sides are connected.
+
+    But for one to whom the other's Finished does not fit. A server that has asked who the client is has still
+    to judge the certificate: what it sends next shows how it did.
+    """
+    w.is_heard_out = True
     name = "client_application_traffic_secret_0"
     secret = given(w, name)
     keys = None if secret is None else install(w, "client", "application", suite, secret)
     for side in SIDES:
         if keys is not None:
             tell_keys_of(w, side, "write" if side == "client" else "read", "application", suite, keys)
-        w.connected(side)
+        if other_side(side) not in w.refuted and not (asked and side == "server"):
+            w.connected(side)
     if keys is None:
         w.seal_from_next("client", "no_secrets", no_secrets(w, name))
 

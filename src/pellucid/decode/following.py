@@ -12,6 +12,7 @@ from pellucid.decode.prologue import Prologue, Start
 from pellucid.decode.sessions import Sessions
 from pellucid.decode.telling import Budget, Story
 from pellucid.identity import TrustStore
+from pellucid.printable import printable
 from pellucid.trace import OutcomeEvent, SealedEvent, Trace
 from pellucid.trace.events import Side
 from pellucid.trace.fingerprints import Fingerprints, fingerprints
@@ -70,7 +71,6 @@ class Following:
         self._story = Story(began_ns, budget, reveal_secrets=reveal_secrets, skims=not wanted)
         self._conversation = Conversation(self._story, keys, sessions, trust)
         self._prologue: Prologue | None = Prologue(whole=connection.syn_seen)
-        self._first = self._prologue.first
         self._ending = Ending()
         self._settled_at: int | None = None
         self._is_counting = False  # and nothing else
@@ -98,8 +98,13 @@ class Following:
         """Bytes of ``side`` are not in the capture."""
         self._bytes[side] += length
         self._story.at(time_ns)
-        if self._prologue is None and not self._is_counting:
+        self._conversation.seen.missing.add(side)
+        if self._is_counting:
+            return
+        if self._prologue is None:
             self._conversation.miss(side, length)
+        elif (start := self._prologue.miss(side)) is not None:
+            self._begin(start)
 
     def end(self, side: Side, time_ns: int) -> None:
         """``side`` sends nothing more."""
@@ -108,7 +113,9 @@ class Following:
         if self._prologue is None and not self._is_counting:
             self._conversation.end(side)
 
-    def finish(self, how: How, side: Side | None, time_ns: int) -> Decoded | None:
+    def finish(
+        self, how: How, side: Side | None, time_ns: int, lost: tuple[Side, ...] = ()
+    ) -> Decoded | None:
         """The connection has ended, or nothing more is read of it. None where nobody wants to hear of it."""
         self._story.at(time_ns)
         conversation = self._conversation
@@ -117,12 +124,14 @@ class Following:
         tls = self._prologue is None
         if tls and not self._is_counting:
             conversation.finish()
-        self._ending.ends(how, side, time_ns)
-        tell_outcome(conversation, self._ending, None if tls else self._first)
+        self._ending.ends(how, side, time_ns, lost)
+        tell_outcome(conversation, self._ending, self._prologue)
         self._story.end()
         if self._wanted is None:
             return None
         trace = self._story.trace
+        server = self._connection.server
+        trace.place = printable(conversation.watched.server_name) or server.address, server.port
         hellos = (fingerprints(raw) for raw in conversation.seen.hellos)
         return Decoded(
             number=self._connection.number,
@@ -149,10 +158,13 @@ class Following:
 
     def _begin(self, start: Start) -> None:
         """TLS begins with these bytes."""
+        if self._prologue is not None:
+            self._conversation.watched.from_start = self._prologue.whole
         self._prologue = None
         if not start.seen_from_start:
             side = "client" if start.client else "server"
-            detail = f"The first bytes in the capture are a record of the {side}'s, under way."
+            detail = f"What the capture has of the connection begins with a record of the {side}."
+            self._conversation.seen.began_late = True
             self._conversation.watched.seal_both("no_client_hello", detail)
         if start.client:
             self._conversation.feed("client", start.client)

@@ -9,24 +9,26 @@ from pellucid.decode.flow import Watched
 from pellucid.messages import extensions as ext
 from pellucid.messages import tls12
 
-__all__ = ["tell_group"]
+__all__ = ["take_group", "tell_group"]
 
 
-def tell_group(w: Watched, share: tls12.ServerKeyExchange) -> None:
-    """What the client makes of it, before it answers with a share of its own."""
+def take_group(w: Watched, share: tls12.ServerKeyExchange) -> str:
+    """The name of the group, which is looked at if it is the server's own; "" where there is none."""
     if isinstance(share, tls12.ServerKeyExchangeECDHE):
         name = name_of(share.params.named_curve, NamedGroup)
         w.agreed["group"] = name
-    elif isinstance(share, tls12.ServerKeyExchangeDHE):
-        name = _tell_field(w, share.params)
-    else:
-        return
+        return name
+    return _look_at_field(w, share.params) if isinstance(share, tls12.ServerKeyExchangeDHE) else ""
+
+
+def tell_group(w: Watched, name: str) -> None:
+    """The client goes on with it, and answers with a share of its own."""
     offer = w.hello.extensions.find(ext.NamedGroupList) if w.hello else None
     ours = [name_of(group, NamedGroup) for group in offer.named_group_list] if offer else []
     w.view("client").choice(what="group", ours=ours, chosen=name, rule="the server chose it")
 
 
-def _tell_field(w: Watched, params: tls12.ServerDHParams) -> str:
+def _look_at_field(w: Watched, params: tls12.ServerDHParams) -> str:
     """Logjam: a group of finite fields is the server's own choice, and worth a look.
 
     Whether a prime that nobody knows is safe is not tested: that takes seconds, and a capture has thousands.

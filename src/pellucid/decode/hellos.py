@@ -16,11 +16,12 @@ from pellucid.decode.early_data import hear_early_data
 from pellucid.decode.flow import Flow, Watched, heard
 from pellucid.decode.flow12 import flow12
 from pellucid.decode.flow13 import flow13
+from pellucid.errors import TLSError
 from pellucid.messages import ClientHello, HelloRetryRequest, ServerHello
 from pellucid.messages import extensions as ext
 from pellucid.printable import printable
 
-__all__ = ["flow"]
+__all__ = ["flow", "note_answer"]
 
 
 def flow(w: Watched) -> Flow[None]:
@@ -68,17 +69,34 @@ def _retry(w: Watched, request: HelloRetryRequest) -> Flow[ServerHello]:
 
 
 def _chosen_version(w: Watched, answer: ServerHello | HelloRetryRequest) -> ProtocolVersion | int:
+    version = _note_version(w, answer)
+    w.view("client").choice(
+        what="version",
+        ours=_offered_versions(w),
+        chosen=w.agreed["protocol"],
+        rule="the server chose it",
+    )
+    return version
+
+
+def _note_version(w: Watched, answer: ServerHello | HelloRetryRequest) -> ProtocolVersion | int:
     """RFC 9846 4.3.1: supported_versions says it; without, it is 1.2 or older, and legacy_version does."""
     selected = answer.extensions.find(ext.SupportedVersionsServerHello)
     version = selected.selected_version if selected else answer.legacy_version
-    label = name_of(version, ProtocolVersion)
-    w.agreed["protocol"] = label
+    w.agreed["protocol"] = name_of(version, ProtocolVersion)
     if isinstance(version, ProtocolVersion):
         w.version = version
-    w.view("client").choice(
-        what="version", ours=_offered_versions(w), chosen=label, rule="the server chose it"
-    )
     return version
+
+
+def note_answer(w: Watched, raw: bytes) -> None:
+    """A ServerHello whose ClientHello is not in the capture says the version and the suite all the same."""
+    try:
+        answer = ServerHello.decode(raw)
+    except TLSError:
+        return  # it is told with what can be read of it
+    _note_version(w, answer)
+    w.agreed["cipher_suite"] = name_of(answer.cipher_suite, CipherSuite)
 
 
 def _offered_versions(w: Watched) -> list[str]:

@@ -7,16 +7,17 @@ keys.add_private_key(key)           # opens RSA key exchange (TLS 1.2), and noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pellucid.keys import KEY_LOG_LABELS
 
 __all__ = ["KeyMaterial"]
 
-#: How many secrets are kept. Each takes some 200 bytes here: a log of more than that, a hundred megabytes of
-#: text, would take more memory than the capture that it is for.
-MAX_SECRETS: Final = 1_000_000
+#: How many secrets are kept. Each takes up to 250 bytes here, where all are of different connections: 128 MiB
+#: for a key log of 90 MB.
+MAX_SECRETS: Final = 2**19
 
 #: RFC 9850 2: the client's random, in hex.
 _RANDOM_LENGTH = 32
@@ -24,6 +25,8 @@ _RANDOM_LENGTH = 32
 _LENGTHS = dict.fromkeys(KEY_LOG_LABELS.values(), (32, 48)) | {"CLIENT_RANDOM": (48,)}
 # NSS's own, from before there was CLIENT_RANDOM: RSA key exchange, found by how the message begins.
 _PREMASTER_LABEL, _PREMASTER_START, _PREMASTER_LENGTH = "RSA", 8, 48
+
+_LINE = re.compile(r"[^\r\n]+")
 
 
 class KeyMaterial:
@@ -36,7 +39,9 @@ class KeyMaterial:
     __slots__ = ("_connections", "_premasters", "_private_keys", "_secrets", "ignored")
 
     def __init__(self) -> None:
-        self._connections: dict[bytes, dict[str, bytes]] = {}
+        # By client random: each secret behind its label's number and its length. As a dict for each
+        # connection, they would take twice the memory.
+        self._connections: dict[bytes, bytes] = {}
         self._premasters: dict[bytes, bytes] = {}
         self._private_keys: list[Any] = []
         self._secrets = 0
@@ -63,10 +68,12 @@ class KeyMaterial:
         if isinstance(text, bytes):
             text = text.decode("ascii", "replace")
         taken = 0
-        for line in text.splitlines():
+        # One line after the other: as a list, millions of empty ones would take ten times the text's memory.
+        for found in _LINE.finditer(text):
+            line = found[0]
             # RFC 9850 2: lines that begin with "#", and empty ones, say nothing.
             if line.strip() and not line.startswith("#"):
-                if self._take(line.split()):
+                if self._take(line.split(maxsplit=3)):
                     taken += 1
                 else:
                     self.ignored += 1
@@ -78,7 +85,7 @@ class KeyMaterial:
 
     def secret(self, label: str, client_random: bytes) -> bytes | None:
         """The secret of this connection that a key log calls ``label``."""
-        return self._connections.get(client_random, {}).get(label)
+        return self.secrets_of(client_random).get(label)
 
     def has(self, client_random: bytes) -> bool:
         """Whether a key log has any secret of this connection."""
@@ -86,7 +93,7 @@ class KeyMaterial:
 
     def secrets_of(self, client_random: bytes) -> Mapping[str, bytes]:
         """All secrets of this connection, by their labels; empty where the key logs have none."""
-        return self._connections.get(client_random, {})
+        return dict(_unpack(self._connections.get(client_random, b"")))
 
     def premaster_secret(self, encrypted: bytes) -> bytes | None:
         """What this encrypted premaster secret holds, where a line of NSS's says so."""
@@ -113,11 +120,21 @@ class KeyMaterial:
             return True
         if len(name) != _RANDOM_LENGTH or len(secret) not in _LENGTHS.get(label, ()):
             return False
-        known = self._connections.setdefault(name, {})
+        known = self.secrets_of(name)
         self._secrets += label not in known
-        # The one object of the label: a million of its copies would be most of the memory.
-        known[_LABELS[label]] = secret
+        self._connections[name] = b"".join(
+            bytes((_LABELS.index(each), len(value))) + value
+            for each, value in {**known, label: secret}.items()
+        )
         return True
 
 
-_LABELS = {label: label for label in _LENGTHS}
+def _unpack(packed: bytes) -> Iterator[tuple[str, bytes]]:
+    place = 0
+    while place < len(packed):
+        end = place + 2 + packed[place + 1]
+        yield _LABELS[packed[place]], packed[place + 2 : end]
+        place = end
+
+
+_LABELS = list(_LENGTHS)

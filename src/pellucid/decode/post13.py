@@ -30,8 +30,8 @@ _EXPECTED: dict[Side, tuple[Kind, ...]] = {
 def post_handshake(w: Watched, suite: Suite) -> Flow[None]:
     """What either side may say while data flows, for as long as it does."""
     secrets = _Secrets(w, suite)
-    if w.is_connected:
-        for side in SIDES:
+    for side in SIDES:
+        if side in w.connected_sides:
             w.view(side).state(name="CONNECTED")
     while True:
         side, message = yield from heard_any(w, _EXPECTED, before=secrets.before)

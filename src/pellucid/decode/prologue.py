@@ -22,6 +22,13 @@ _SHOWN = 64
 _CLIENT_HELLO = re.compile(rb"\x16\x03[\x00-\x04]..\x01\x00", re.DOTALL)
 _LONGEST_MATCH = 7
 
+# RFC 5246 E.2: a ClientHello in the form of SSL 2.0, which asks for SSL 3.0 or more.
+_HELLO2 = re.compile(rb"[\x80-\xff].\x01\x03", re.DOTALL)
+
+_TEXT = re.compile(rb"[\x20-\x7e\r\n\t]{12}")
+
+_HANDSHAKE = 22
+
 # RFC 9846 5.2, RFC 5246 6.2.1: how a record of application data begins.
 _PROTECTED = b"\x17\x03\x03"
 
@@ -35,24 +42,39 @@ class Start(NamedTuple):
 
 
 class Prologue:
-    """Waits for TLS to begin. ``first``: what each side's first bytes are.
+    """Waits for TLS to begin. ``first``: what each side's first bytes are, as far as they were captured.
 
-    ``whole``: the capture has the connection's beginning.
+    ``whole``: the capture has the connection's beginning. ``missing``: whose bytes are not all there.
     """
 
     def __init__(self, *, whole: bool) -> None:
         self.first: dict[Side, bytes] = {"client": b"", "server": b""}
+        self.missing: set[Side] = set()
         #: Whether so much came without a ClientHello that none is waited for any more.
         self.is_over = False
         self._whole = whole
+        # Of whom the first bytes in the capture are not known to be the first.
+        self._unsure: set[Side] = set() if whole else {"client", "server"}
+        # Of whom the next bytes are the first behind a place where the capture begins anew.
+        self._begins: set[Side] = {"client", "server"}
         self._client = bytearray()
         self._server = bytearray()
         self._passed = 0
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was missing so far, the connection's beginning included."""
+        return self._whole and not self.missing
+
     def feed(self, side: Side, data: bytes) -> Start | None:
         """The next bytes of ``side``; where TLS begins, if it does now."""
-        begins = not self.first[side]
-        self.first[side] = (self.first[side] + data[:_SHOWN])[:_SHOWN]
+        begins = side in self._begins
+        self._begins.discard(side)
+        if side not in self.missing:
+            self.first[side] = (self.first[side] + data[:_SHOWN])[:_SHOWN]
+        elif not self.first[side]:
+            self._unsure.add(side)
+            self.first[side] = data[:_SHOWN]
         if self._is_under_way(side, data, begins=begins):
             return Start(*((data, b"") if side == "client" else (b"", data)), seen_from_start=False)
         if side == "client":
@@ -64,20 +86,47 @@ class Prologue:
             self._server += data
         return None
 
+    def miss(self, side: Side) -> Start | None:
+        """Bytes of ``side`` are not in the capture; where TLS has begun, if that shows now."""
+        self.missing.add(side)
+        self._begins.add(side)
+        if side == "client":
+            self._client.clear()  # what comes behind the gap does not belong to it
+            if is_record_header(self._server):
+                return Start(b"", bytes(self._server), seen_from_start=False)
+        elif not is_record_header(self._server):
+            self._server.clear()
+        return None
+
     def finish(self) -> Start | None:
         """There are no more bytes; where TLS began without a ClientHello."""
         server = bytes(self._server)
-        if self.first["client"] or not is_record_header(server):
+        if not is_record_header(server) or self.shows_no_tls("client"):
             return None
         return Start(b"", server, seen_from_start=False)
 
-    def _is_under_way(self, side: Side, data: bytes, *, begins: bool) -> bool:
-        """Whether these bytes are of a connection whose ClientHello came before the capture began."""
-        if not is_record_header(data) or len(data) < _LONGEST_MATCH or _CLIENT_HELLO.match(data):
+    def shows_no_tls(self, side: Side) -> bool:
+        """Whether what ``side`` said first is in the capture, and is neither a record nor a hello of SSL."""
+        first = self.first[side]
+        if not first or is_record_header(first) or (self._answers_hello2 and side == "client"):
             return False
-        if begins and side == "client":
+        # Behind a gap anything may stand, but in what is encrypted hardly a line of text.
+        return side not in self._unsure or bool(_TEXT.match(first))
+
+    @property
+    def _answers_hello2(self) -> bool:
+        """Whether the client began in the form of SSL 2.0, and the server answered in TLS's."""
+        return bool(_HELLO2.match(self.first["client"])) and is_record_header(self.first["server"])
+
+    def _is_under_way(self, side: Side, data: bytes, *, begins: bool) -> bool:
+        """Whether these bytes are of a connection whose ClientHello came before, or not as a record."""
+        if not is_record_header(data) or _CLIENT_HELLO.match(data):
+            return False
+        if data[0] == _HANDSHAKE and len(data) < _LONGEST_MATCH:
+            return False  # it may become one
+        if begins and (side == "client" or self._answers_hello2):
             return True
-        return not self._whole and (data[:3] == _PROTECTED or (begins and not self.first["client"]))
+        return not self.whole and (data[:3] == _PROTECTED or begins)
 
     def _look(self) -> Start | None:
         match = _CLIENT_HELLO.search(self._client)

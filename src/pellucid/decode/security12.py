@@ -9,6 +9,8 @@ a session seen earlier in the capture  --------------'
 from __future__ import annotations
 
 import hashlib
+from functools import partial
+from typing import Any
 
 from pellucid.crypto.kdf import Prf
 from pellucid.crypto.rsa import decrypt_premaster
@@ -31,7 +33,15 @@ from pellucid.record import opener12
 from pellucid.trace import TraceView
 from pellucid.trace.events import Side, other_side
 
-__all__ = ["Security", "change_keys", "hear_finished", "keep_session", "take_exchange", "take_session"]
+__all__ = [
+    "Security",
+    "change_keys",
+    "find_premaster",
+    "hear_finished",
+    "keep_session",
+    "take_exchange",
+    "take_session",
+]
 
 SIDES: tuple[Side, Side] = ("client", "server")
 EPOCH = "session"
@@ -52,6 +62,7 @@ class Security:
     extended: bool
     encrypt_then_mac: bool
     compressed: bool
+    premaster_secret: bytes = b""
     master_secret: bytes = b""
     prf: Prf | None = None
     keys: KeyBlock | None = None
@@ -61,26 +72,38 @@ class Security:
 # -- finding the master secret
 
 
-def take_exchange(
+def find_premaster(
     w: Watched, security: Security, leaf: Leaf | None, message: tls12.ClientKeyExchange
 ) -> None:
+    """Before the ClientKeyExchange is told: what the client has encrypted in it, if that can be read."""
+    if not isinstance(message, tls12.ClientKeyExchangeRSA) or security.suite is None:
+        return
+    encrypted = message.encrypted_pre_master_secret
+    found = _premaster_secret(w, leaf, encrypted)
+    logged = w.keys.secret("CLIENT_RANDOM", w.client_random)
+    # A line for this very connection knows better than a key, of whose decryption nobody says whether the
+    # padding was right.
+    session_hash = w.transcript.digest_with(message.raw)
+    if found and logged in (None, _master_secret(w, security, found, session_hash)):
+        security.premaster_secret = found
+        _tell_premaster(w, found, encrypted)
+
+
+def take_exchange(w: Watched, security: Security, leaf: Leaf | None) -> None:
     """Behind the ClientKeyExchange, the last message that an extended master secret depends on."""
     logged = w.keys.secret("CLIENT_RANDOM", w.client_random)
-    if isinstance(message, tls12.ClientKeyExchangeRSA) and security.suite is not None:
-        encrypted = message.encrypted_pre_master_secret
-        premaster_secret = _premaster_secret(w, leaf, encrypted)
-        secret = _master_secret(w, security, premaster_secret) if premaster_secret else b""
-        # A line for this very connection knows better than a key, of whose decryption nobody says whether the
-        # padding was right.
-        if premaster_secret and logged in (None, secret):
-            _tell_premaster(w, security, premaster_secret, encrypted)
-            _take_master_secret(w, security, secret)
-            return
-    if logged is not None and security.suite is not None:
+    session_hash = w.transcript.digest() if security.suite else b""
+    if security.premaster_secret:
+        found = security.premaster_secret
+        secret = _master_secret(w, security, found, session_hash)
+        for side in SIDES:
+            w.tell_when_heard(side, partial(_master_secret, w, security, found, session_hash, w.view(side)))
+        _take_master_secret(w, security, secret)
+    elif logged is not None and security.suite is not None:
         _tell_given(w, security, logged)
         _take_master_secret(w, security, logged)
-        return
-    security.why = _why_closed(w, security, leaf)
+    else:
+        security.why = _why_closed(w, security, leaf)
 
 
 def take_session(w: Watched, security: Security, by: By, name: bytes) -> None:
@@ -130,12 +153,16 @@ def _premaster_secret(w: Watched, leaf: Leaf | None, encrypted: bytes) -> bytes 
 
 
 def _master_secret(
-    w: Watched, security: Security, premaster_secret: bytes, trace: TraceView | None = None
+    w: Watched,
+    security: Security,
+    premaster_secret: bytes,
+    session_hash: bytes,
+    trace: TraceView | None = None,
 ) -> bytes:
     assert security.suite is not None
     hash_name = security.suite.hash_name
     if security.extended:
-        return extended_master_secret(hash_name, premaster_secret, w.transcript.digest(), trace=trace)
+        return extended_master_secret(hash_name, premaster_secret, session_hash, trace=trace)
     return master_secret(hash_name, premaster_secret, w.client_random, security.server_random, trace=trace)
 
 
@@ -176,30 +203,34 @@ def _logs(w: Watched) -> str:
 # -- telling it
 
 
-def _tell_premaster(w: Watched, security: Security, premaster_secret: bytes, encrypted: bytes) -> None:
+def _tell_premaster(w: Watched, premaster_secret: bytes, encrypted: bytes) -> None:
+    """The client has made it, and will send it; the server decrypts it, if it goes on after that."""
     logged = w.keys.premaster_secret(encrypted) is not None
-    made: dict[Side, tuple[str, str, bytes]] = {
-        "client": ("client_version || random(46)", "client_version", premaster_secret[:2]),
-        "server": (
-            "RSA-Decrypt(the server's private key, encrypted_pre_master_secret)",
-            "encrypted_pre_master_secret",
-            encrypted,
-        ),
-    }
-    for side, (formula, name, value) in made.items():
-        w.view(side).secret(
+    used_for = "the master secret"
+    w.view("client").secret(
+        name="premaster_secret",
+        formula="given: RSA of the key log" if logged else "client_version || random(46)",
+        inputs=[("client_version", premaster_secret[:2])],
+        value=premaster_secret,
+        used_for=used_for,
+    )
+    decrypted = "RSA-Decrypt(the server's private key, encrypted_pre_master_secret)"
+    w.tell_when_heard(
+        "server",
+        lambda: w.view("server").secret(
             name="premaster_secret",
-            formula="given: RSA of the key log" if logged else formula,
-            inputs=[(name, value)],
+            formula="given: RSA of the key log" if logged else decrypted,
+            inputs=[("encrypted_pre_master_secret", encrypted)],
             value=premaster_secret,
-            used_for="the master secret",
-        )
-        _master_secret(w, security, premaster_secret, w.view(side))
+            used_for=used_for,
+        ),
+    )
 
 
 def _tell_given(w: Watched, security: Security, secret: bytes) -> None:
     bound = [("session_hash", w.transcript.digest())] if security.extended else []
-    for side in SIDES:
+
+    def tell(side: Side) -> None:
         w.view(side).secret(
             name="master_secret",
             formula="given: CLIENT_RANDOM of the key log",
@@ -208,21 +239,25 @@ def _tell_given(w: Watched, security: Security, secret: bytes) -> None:
             used_for="the key block, and both Finished",
         )
 
+    for side in SIDES:
+        w.tell_when_heard(side, partial(tell, side))
+
 
 def _take_master_secret(w: Watched, security: Security, secret: bytes) -> None:
     """The key block, and all that is cut from it (RFC 5246 6.3)."""
-    assert security.suite is not None
+    suite = security.suite
+    assert suite is not None
     security.master_secret = secret
-    security.prf = Prf(security.suite.hash_name, secret)
-    for side in SIDES:
-        security.keys = key_block(
-            security.suite,
-            secret,
-            w.client_random,
-            security.server_random,
-            trace=w.view(side),
-            keyed=security.prf,
+    security.prf = Prf(suite.hash_name, secret)
+
+    def block(trace: TraceView | None) -> KeyBlock:
+        return key_block(
+            suite, secret, w.client_random, security.server_random, trace=trace, keyed=security.prf
         )
+
+    security.keys = block(None)
+    for side in SIDES:
+        w.tell_when_heard(side, partial(block, w.view(side)))
 
 
 # -- using it
@@ -236,21 +271,26 @@ def change_keys(w: Watched, security: Security, side: Side) -> None:
         w.seal(side, *security.why)
     else:
         keys = security.keys.client if side == "client" else security.keys.server
-        for each in (side, other_side(side)):
-            w.view(each).keys(
-                direction="write" if each == side else "read",
-                epoch=EPOCH,
-                cipher_suite=security.suite.name,
-                key=keys.key,
-                iv=keys.iv,
-                mac_key=keys.mac_key,
-            )
+        taken: dict[str, Any] = {
+            "epoch": EPOCH,
+            "cipher_suite": security.suite.name,
+            "key": keys.key,
+            "iv": keys.iv,
+            "mac_key": keys.mac_key,
+        }
+        w.view(side).keys(direction="write", **taken)
+        other = other_side(side)
+        w.tell_behind(other, partial(w.view(other).keys, direction="read", **taken))
         w.install(side, opener12(security.suite, keys, encrypt_then_mac=security.encrypt_then_mac), EPOCH)
 
 
 def hear_finished(w: Watched, security: Security, side: Side) -> Flow[bool]:
     """The first message under the new keys; whether it was heard, and is as it must be."""
     if w.is_sealed(side) or security.suite is None:
+        w.whole = False
+        return False
+    if not w.whole:  # the other Finished is part of what this one is made from
+        yield from heard(w, side, "WAIT_FINISHED", Finished)
         return False
     transcript_hash = w.transcript.digest()
     _verify_data(w.view(side), security, side, transcript_hash)

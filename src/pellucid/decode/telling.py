@@ -17,7 +17,7 @@ from pellucid.trace import Trace, TraceView
 from pellucid.trace.events import Event, OutcomeEvent, SealedEvent, Side, other_side
 from pellucid.wire import Wire
 
-__all__ = ["MAX_EVENTS", "MAX_HELD_BYTES", "MAX_KEPT_BYTES", "Budget", "Story", "Told"]
+__all__ = ["MAX_EVENTS", "MAX_HELD_BYTES", "MAX_KEPT_BYTES", "MAX_KEPT_OF_ONE", "Budget", "Story", "Told"]
 
 #: Events kept of one connection. A handshake has a hundred; the rest are records, tickets and KeyUpdates, of
 #: which nobody reads so many.
@@ -27,6 +27,9 @@ MAX_EVENTS = 20_000
 #: keep them. Who reads a capture of many connections reads the handshakes: theirs come first, and fit a
 #: thousand times.
 MAX_KEPT_BYTES = 2**26
+
+#: The same for one of them, so that it does not take what the others need.
+MAX_KEPT_OF_ONE = 2**24
 
 # What a record, a message or an alert costs beside its bytes: an event on either side, with its numbers and
 # strings, and what is made of it. Counted, so that messages of four bytes do not take a hundred times the
@@ -96,6 +99,8 @@ class _View(TraceView):
     """A view whose trace changes with who speaks."""
 
     __slots__ = ()
+
+    is_onlooker = True
 
     def record_into(self, trace: Trace) -> None:
         self.trace = trace
@@ -285,7 +290,7 @@ class Story:
         if events > MAX_EVENTS and not self._is_full:
             self._stop_telling()
         cost = size + _OVERHEAD
-        if self._is_full or cost > self._budget.left:
+        if self._is_full or cost > min(self._budget.left, MAX_KEPT_OF_ONE - self._kept):
             self.trace.dropped += 1
             return False
         self._budget.left -= cost

@@ -15,9 +15,9 @@ from pellucid.trace.events import (
     SecretEvent,
     other_side,
 )
-from pellucid.trace.explanations import is_extended
+from pellucid.trace.explanations import event_id, is_extended
 
-__all__ = ["HELD", "OWN_CHOICES", "decided", "group_of", "has_failed"]
+__all__ = ["HELD", "OWN_CHOICES", "decided", "group_of", "has_failed", "is_by_onlooker"]
 
 # Secrets that wait for the message they are for.
 HELD = "held"
@@ -43,6 +43,11 @@ def decided(run: Sequence[Event], agreed: Agreed) -> list[Event]:
     first = next((n for n, event in enumerate(run) if isinstance(event, ChoiceEvent)), 0)
     others = [event for event in run[first:] if not isinstance(event, ChoiceEvent)]
     return [*run[:first], *choices, *others]
+
+
+def is_by_onlooker(event: Event) -> bool:
+    """Whether who reads a capture has checked this."""
+    return isinstance(event, CheckEvent | CertificateEvent) and event.by_onlooker
 
 
 def has_failed(event: Event) -> bool:
@@ -72,10 +77,11 @@ def group_of(event: Event, run: Sequence[Event], agreed: Agreed) -> str:
         case ChoiceEvent():
             return f"step:choose{variant}"
         case CertificateEvent() | CheckEvent(what="certificate_chain" | "certificate_signatures"):
-            return f"certificate:{other_side(event.side)}{_unjudged(run)}{variant}"
+            seen = ":seen" if event.by_onlooker else ""
+            return f"certificate:{other_side(event.side)}{_unjudged(run) or seen}{variant}"
         case CheckEvent():
             if event.what in GREAT_CHECKS:
-                return f"check:{event.what}{variant}"
+                return event_id(event, agreed)
             if event.side == "client":
                 return _answer(variant)
             # TLS 1.2 has nothing to check in what comes after the ClientHello that has no step of its own.
