@@ -233,7 +233,7 @@ def test_roots_are_those_that_were_given(
 
 def test_a_check_that_failed_is_pointed_at(pellucid: Any, recorded: Recorded, files: Any) -> None:
     ran = pellucid("decode", recorded(), "--cafile", files.stranger_root)
-    step = re.search(r"^ *(\d+) client +✗ verifies the server's certificate path", ran.out, re.MULTILINE)
+    step = re.search(r"^ *(\d+) +onlooker +✗ verifies the server's certificate path", ran.out, re.MULTILINE)
     assert step is not None
     end = " ".join(ran.out[ran.out.index("✓ connected") :].split())
     assert f"look at step {step[1]}, which failed: verifies the server's certificate path" in end

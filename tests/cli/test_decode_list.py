@@ -111,7 +111,7 @@ def test_each_connection_has_its_row(pellucid: Any, capture: Any, whole: Packets
     assert rows(ran.out) == [
         ["1", "12:00:00", "localhost", "1.3", "✓", "connected,", "decrypted"],
         ["2", "12:00:01", "localhost", "✗", "closed", "after", "client", "hello"],
-        ["3", "12:00:02", "192.0.2.2", "-", "not", "TLS"],
+        ["3", "12:00:02", "192.0.2.2", "-", "not", "TLS", "(HTTP)"],
         ["4", "12:00:03", "localhost", "1.3", "✓", "connected,", "decrypted"],
     ]
     words = " ".join(ran.out.split())

@@ -10,7 +10,7 @@ from golden import FILES, FOLDER, told
 telling = cache(told)
 
 
-@pytest.mark.parametrize("story, form", FILES, ids=".".join)
+@pytest.mark.parametrize("story, form", FILES, ids=[".".join(each) for each in FILES])
 def test_it_is_told_as_it_was(story: str, form: str) -> None:
     golden = (FOLDER / f"{story}.{form}").read_text(encoding="utf-8")
     assert telling(story)[form].splitlines() == golden.splitlines()

@@ -128,7 +128,8 @@ def test_it_has_landmarks_and_names_for_those_who_listen(show: Browser, tls13: s
 def test_a_failure_leads(show: Browser, tmp_path: Path) -> None:
     file = tmp_path / "failed.html"
     trace = converse(client_config(), server_config(credentials=[credential(names=("example.org",))]))
-    file.write_text(page([trace], heading="localhost port 4433", place=("localhost", 4433)))
+    trace.place = "localhost", 4433
+    file.write_text(page([trace], heading="localhost port 4433"))
     show.open(file.as_uri())
     assert show.text("h2") == "It failed: hostname mismatch"
     facts = show.text("#failure")

@@ -285,7 +285,8 @@ def test_a_long_download_does_not_make_a_long_page() -> None:
 
 def test_a_failure_comes_with_all_that_is_known_of_it() -> None:
     trace = converse(client_config(), server_config(credentials=[credential(names=("example.org",))]))
-    outcome = content(trace, place=("localhost", 8443))["connections"][0]["outcome"]
+    trace.place = "localhost", 8443
+    outcome = content(trace)["connections"][0]["outcome"]
     failure = outcome["failure"]
     assert (outcome["status"], failure["id"], failure["alert"]) == (
         "failed",

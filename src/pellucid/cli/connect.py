@@ -137,6 +137,7 @@ def run(request: Request, output: Output) -> int:
     from pellucid.trace.failure import tls_began
 
     trace = output.trace()
+    trace.place = request.host, request.port
     captured = output.capture(trace)
     error: Exception | None = None
     try:
@@ -149,9 +150,7 @@ def run(request: Request, output: Output) -> int:
     code = exit_code(error, tls_began=began, failure_id=failure_id)
     _tell(trace, output, request, code)
     output.write_json(trace)
-    output.write_html(
-        [trace], heading=f"{request.host} port {request.port}", place=(request.host, request.port)
-    )
+    output.write_html([trace], heading=f"{request.host} port {request.port}")
     return code
 
 
@@ -219,4 +218,4 @@ def _tell(trace: Trace, output: Output, request: Request, code: Any) -> None:
     if summary.outcome:
         show_summary(story, summary)
         if summary.outcome.failure:
-            show_failure(story, summary.outcome.failure, code, host=request.host, port=request.port)
+            show_failure(story, summary.outcome.failure, code, place=trace.place)

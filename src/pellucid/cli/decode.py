@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pellucid.cli.options import SHOWN, readable_file, showing
-from pellucid.printable import printable
+from pellucid.printable import escaped, printable
 
 if TYPE_CHECKING:
     from pellucid.cli.findings import Findings
@@ -34,6 +34,9 @@ with RSA key exchange is opened by the server's private key, too. Without any, w
 
 Of certificates the signatures are checked, and with --cafile also path, names and dates, as of the time of
 the connection: which roots the client trusts, a capture does not tell.
+
+The data that was sent is counted and not shown. To read it as well, here and with a key log beside it:
+tshark -r FILE -q -z follow,tls,ascii,0 (-o tls.keylog_file:KEYS).
 
 \b
 Examples:
@@ -114,6 +117,7 @@ def run(request: Request, output: Output) -> None:
     from pellucid.cli.source import Unreadable, named, opened
     from pellucid.decode import Decoder
 
+    _keep_what_is_read(request, output)
     name = named(request.file)
     findings = Findings(output, request.connection)
     keys = key_material(request.keylogs, request.keys, output)
@@ -136,6 +140,16 @@ def run(request: Request, output: Output) -> None:
     if problem:
         output.warn(f"{name} ends early, and what comes before has been told: {where(problem)}")
     _write_page(request, output, findings)
+
+
+def _keep_what_is_read(request: Request, output: Output) -> None:
+    """No output may take the place of what is read: a slip would cost a capture."""
+    given = [Path(request.file), *request.keylogs, *request.keys]
+    for option, name in (("--json", output.json_file), ("--html", output.html_file)):
+        if name is None or not Path(name).is_file():
+            continue
+        if any(one.is_file() and one.samefile(name) for one in given):
+            raise click.UsageError(f"{option}: {escaped(name)} is to be read, and would be overwritten")
 
 
 def _show(request: Request, output: Output, findings: Findings, decoder: Decoder) -> None:
@@ -214,8 +228,7 @@ def _tell(output: Output, decoded: Decoded) -> None:
         for step in (each for each in steps if not each.ok):
             story.row("look at", f"step {step.number}, which failed: {step.title}", style="bold red")
     if outcome and outcome.failure:
-        host, port = _place(decoded)
-        show_failure(story, outcome.failure, host=host, port=port, seen_on=outcome.side)
+        show_failure(story, outcome.failure, place=decoded.trace.place, seen_on=outcome.side)
     if decoded.trace.dropped:
         story.paragraph(
             f"There was more than a story holds: {decoded.trace.dropped:,} records are not in it, nor in its "
@@ -228,11 +241,6 @@ def _tell(output: Output, decoded: Decoded) -> None:
 def _between(decoded: Decoded) -> str:
     name = f" ({printable(decoded.server_name)})" if decoded.server_name else ""
     return f"{decoded.client} → {decoded.server}{name}"
-
-
-def _place(decoded: Decoded) -> tuple[str, int]:
-    """Where the client went to, as far as it said so."""
-    return printable(decoded.server_name) or decoded.server.address, decoded.server.port
 
 
 def _write_page(request: Request, output: Output, findings: Findings) -> None:
@@ -251,4 +259,4 @@ def _write_page(request: Request, output: Output, findings: Findings) -> None:
     else:
         heading = f"{_title(request)}, connection {last.number}"
         note = _between(last)
-    output.write_html(traces, heading=heading, note=note, place=_place(last))
+    output.write_html(traces, heading=heading, note=note)

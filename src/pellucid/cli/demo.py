@@ -112,6 +112,7 @@ def run(plan: Plan, output: Output) -> int:
     error = None
     for number in range(1 + plan.resume):
         trace = output.trace(still=plan.seed is not None, laboratory=True)
+        trace.place = _SERVER_NAME, "PORT"
         traces.append(trace)
         captured = output.capture(trace, _SERVER_NAME)
         error = _connect(replace(client, trace=trace), replace(server, trace=trace))
@@ -218,7 +219,7 @@ def _tell(trace: Trace, output: Output, plan: Plan, error: Exception | None, *, 
     story.line()
     show_summary(story, summary)
     if summary.outcome and summary.outcome.failure:
-        show_failure(story, summary.outcome.failure, exit_code(error), host=_SERVER_NAME)
+        show_failure(story, summary.outcome.failure, exit_code(error), place=trace.place)
     if final and story.has_redacted(steps):
         story.line()
         story.paragraph(

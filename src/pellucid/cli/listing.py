@@ -25,9 +25,10 @@ MOST_ROWS = 1000
 _MOST_NUMBERS = 5
 
 _HTTPS = 443
+_PROTOCOLS = ("HTTP", "SSH", "SMTP", "POP3", "IMAP")
 _STATUSES = {"failed": "failed", "unknown": "end unknown"}
 _LAST_SECOND = 253_402_300_799
-_VERSIONS = {"TLSv1.3": "1.3", "TLSv1.2": "1.2", "TLSv1.1": "1.1", "TLSv1.0": "1.0"}
+_VERSIONS = {"TLSv1.3": "1.3", "TLSv1.2": "1.2", "TLSv1.1": "1.1", "TLSv1": "1.0"}
 
 
 class Row(NamedTuple):
@@ -82,14 +83,23 @@ def _outcome(decoded: Decoded) -> str:
     outcome = decoded.outcome
     match _status(decoded):
         case "":
-            return "not TLS"
+            return _not_tls(outcome.failure if outcome else None)
         case "connected" if outcome:
             return f"connected{' (resumed)' if outcome.resumed else ''}, {_opened(decoded)}"
+        case "failed" if outcome and outcome.failure and outcome.failure.id == "not_tls":
+            return _not_tls(outcome.failure)
         case "failed" if outcome and outcome.failure:
             told = _failure(outcome.failure, outcome.side)
         case status:
             told = _STATUSES[status]
     return f"{told}, {_opened(decoded)}" if decoded.sealed else told
+
+
+def _not_tls(failure: Failure | None) -> str:
+    """With the protocol, where the first bytes are like one that is known; their own text does not count."""
+    likeness = failure.observed.partition('"')[0] if failure else ""
+    found = next((name for name in _PROTOCOLS if name in likeness), "")
+    return f"not TLS ({found})" if found else "not TLS"
 
 
 def _failure(failure: Failure, seen_on: Side) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pellucid.errors import Misuse
+from pellucid.printable import escaped
 
 if TYPE_CHECKING:
     from pellucid.cli.output import Output
@@ -20,6 +21,9 @@ __all__ = ["key_material", "trust_store"]
 
 # A key log is handed on in pieces of about so many characters.
 _PIECE = 2**20
+
+# Of a line, what is kept until its end is there: where there are no lines, it is no key log.
+_LONGEST_LINE = 4096
 
 
 def key_material(keylogs: Sequence[Path], private_keys: Sequence[Path], output: Output) -> KeyMaterial:
@@ -32,15 +36,21 @@ def key_material(keylogs: Sequence[Path], private_keys: Sequence[Path], output: 
         try:
             keys.add_private_key(load_rsa_private_key(path.read_bytes()))
         except Misuse as error:
-            raise click.UsageError(f"--key: {path}: {error.detail}{_key_hint(error.detail)}") from error
+            hint = _key_hint(error.detail)
+            raise click.UsageError(f"--key: {_shown(path)}: {escaped(error.detail)}{hint}") from error
         except OSError as error:
-            raise click.UsageError(f"--key: {path}: {error.strerror}") from error
+            raise click.UsageError(f"--key: {_shown(path)}: {error.strerror}") from error
     for path in keylogs:
         _add_key_log(keys, path, output)
     environment = os.environ.get("SSLKEYLOGFILE")
     if environment and not keylogs and Path(environment).is_file():
         _add_key_log(keys, Path(environment), output)
     return keys
+
+
+def _shown(path: Path) -> str:
+    """A file's name, in which there may be anything."""
+    return escaped(str(path))
 
 
 def _key_hint(detail: str) -> str:
@@ -54,10 +64,14 @@ def _add_key_log(keys: KeyMaterial, path: Path, output: Output) -> None:
     try:
         # RFC 9850 allows for the line ends of any system, and so does a text file.
         with path.open(encoding="ascii", errors="replace") as file:
-            while lines := file.readlines(_PIECE):
-                taken += keys.add_key_log("".join(lines))
+            rest = ""
+            while piece := file.read(_PIECE):
+                lines, _, rest = (rest + piece).rpartition("\n")
+                taken += keys.add_key_log(lines)
+                rest = rest[:_LONGEST_LINE]
+            taken += keys.add_key_log(rest)
     except OSError as error:
-        raise click.UsageError(f"--keylog: {path}: {error.strerror}") from error
+        raise click.UsageError(f"--keylog: {_shown(path)}: {error.strerror}") from error
     if not taken:
         output.warn(
             f"{path} holds no secret of a key log, and opens nothing. Expected are lines of three words: a "
@@ -74,4 +88,4 @@ def trust_store(cafile: Path | None) -> TrustStore | None:
     try:
         return TrustStore.from_files(cafile)
     except Misuse as error:
-        raise click.UsageError(f"--cafile: {error.detail}") from error
+        raise click.UsageError(f"--cafile: {escaped(error.detail)}") from error

@@ -24,8 +24,8 @@ _WIDEST = 100
 _INDENT = 4
 _LABEL = 17
 _LANES = {"client": "client ───▶       ", "server": "       ◀─── server"}
-_ACTORS = {"client": "client            ", "server": "            server"}
-_STYLES = {"client": "cyan", "server": "magenta"}
+_ACTORS = {"client": "client            ", "server": "            server", "onlooker": "     onlooker     "}
+_STYLES = {"client": "cyan", "server": "magenta", "onlooker": "blue"}
 _BYTES_A_LINE = 16
 
 
@@ -103,10 +103,10 @@ class Storyteller:
 
     def _title(self, step: Step) -> list[Text]:
         """Lane, title and, to the right, what carried it: in a line of its own where there is no room."""
-        lane = (_LANES if step.kind == "message" else _ACTORS)[step.side]
+        lane = (_LANES if step.kind == "message" else _ACTORS)[step.actor]
         title = Text()
         title.append(f"{step.number:>3} ", "dim")
-        title.append(lane, _STYLES[step.side])
+        title.append(lane, _STYLES[step.actor])
         title.append("  ")
         if not step.ok:
             title.append("✗ ", "bold red")

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 import click
 
 from pellucid.cli.exits import Exit
+from pellucid.printable import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,7 +37,7 @@ class Unreadable(click.ClickException):
 
 def named(name: str) -> str:
     """What a file is called in a sentence."""
-    return "standard input" if name == _STDIN else name
+    return "standard input" if name == _STDIN else escaped(name)
 
 
 @contextmanager
@@ -58,6 +59,8 @@ def opened(name: str, *, bar: bool = True) -> Iterator[BinaryIO]:
 
 def _raw(name: str, stack: ExitStack) -> IO[bytes]:
     if name == _STDIN:
+        if sys.stdin is None:  # as with <&- in a shell
+            raise Unreadable(f"{named(name)} is closed")
         if sys.stdin.isatty():
             raise click.UsageError("standard input is a terminal: give a file, or pipe a capture in")
         stack.enter_context(_interrupted_twice())
@@ -66,7 +69,7 @@ def _raw(name: str, stack: ExitStack) -> IO[bytes]:
     try:
         return stack.enter_context(Path(name).open("rb", buffering=0))
     except OSError as error:
-        raise Unreadable(f"{name}: {error.strerror}") from error
+        raise Unreadable(f"{named(name)}: {error.strerror}") from error
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import accumulate
-from typing import TypeAlias
 
 from pellucid.trace.ending import summary_rows
 from pellucid.trace.events import (
@@ -18,7 +17,7 @@ from pellucid.trace.events import (
     UnreadEvent,
 )
 from pellucid.trace.explanations import explain
-from pellucid.trace.failure import Failure, tls_began
+from pellucid.trace.failure import tls_began
 from pellucid.trace.html.fields import about_texts
 from pellucid.trace.html.origins import Origins
 from pellucid.trace.html.records import Records
@@ -32,7 +31,6 @@ from pellucid.trace.summary import Summary, summarise
 __all__ = ["document"]
 
 #: Host and port.
-Place: TypeAlias = tuple[str, int | str]
 
 # Of what could not be read, the start tells what it was.
 _MOST_UNREAD = 512
@@ -40,14 +38,12 @@ _MOST_UNREAD = 512
 MOST_STEPS, _LAST_STEPS = 400, 20
 
 
-def document(
-    traces: Sequence[Trace], *, heading: str, note: str, place: Place, retell: Callable[[Step], Step]
-) -> Json:
+def document(traces: Sequence[Trace], *, heading: str, note: str, retell: Callable[[Step], Step]) -> Json:
     """The document of these connections, oldest first."""
     earlier: dict[Redacted, tuple[int, str]] = {}
     connections = []
     for number, trace in enumerate(traces, 1):
-        connection = _connection(trace, place, retell, dict(earlier))
+        connection = _connection(trace, retell, dict(earlier))
         connections.append(connection)
         for event in trace.events:
             if isinstance(event, SecretEvent) and (key := connection["key_of"].get(event.n)):
@@ -85,7 +81,7 @@ def _nodes(connections: Sequence[Json]) -> Iterator[Json]:
 
 
 def _connection(
-    trace: Trace, place: Place, retell: Callable[[Step], Step], earlier: dict[Redacted, tuple[int, str]]
+    trace: Trace, retell: Callable[[Step], Step], earlier: dict[Redacted, tuple[int, str]]
 ) -> Json:
     events = trace.events
     summary = summarise(events)
@@ -108,7 +104,7 @@ def _connection(
     ]
     return {
         "title": _title(summary),
-        "outcome": _outcome(summary, place),
+        "outcome": _outcome(summary, trace),
         "summary": [asdict(row) for row in summary_rows(summary)],
         "sees": "both" if both else (events[0].side if events else "client"),
         "still": len({event.time_us for event in events}) < 2,
@@ -173,7 +169,7 @@ def _title(summary: Summary) -> str:
     return f"{outcome.protocol}{name}{', resumed' if outcome.resumed else ''}"
 
 
-def _outcome(summary: Summary, place: Place) -> Json:
+def _outcome(summary: Summary, trace: Trace) -> Json:
     outcome = summary.outcome
     if outcome is None:
         return {"status": "unknown"}
@@ -182,16 +178,8 @@ def _outcome(summary: Summary, place: Place) -> Json:
         "group": outcome.group, "side": outcome.side,
     }  # fmt: skip
     if outcome.failure:
-        made["failure"] = _failure(outcome.failure, place)
+        failure = asdict(outcome.failure.at(trace.place))
+        made["failure"] = {name: value for name, value in failure.items() if value}
     if found := explain(outcome):
         made["text"] = found.text
     return made
-
-
-def _failure(failure: Failure, place: Place) -> Json:
-    """What is known of it, with the names of this connection put into the advice."""
-    texts = {name: value for name, value in asdict(failure).items() if value}
-    for name in ("inferred", "possible", "fix", "confirm"):
-        if name in texts:
-            texts[name] = texts[name].replace("{host}", place[0]).replace("{port}", str(place[1]))
-    return texts

@@ -167,7 +167,7 @@ def _certificate(event: CertificateEvent) -> Json:
     return {
         "kind": "certificate",
         "whose": event.whose,
-        "judge": event.side,
+        "judge": "onlooker" if event.by_onlooker else event.side,
         "judged": True,
         "ok": event.ok,
         "path": path,
@@ -185,6 +185,8 @@ def step_node(step: Step, parts: Sequence[Json], time_us: int) -> Json:
         made |= {"size": step.size, "protection": step.protection, "clear": step.protection == "in the clear"}
     if step.textbook:
         made["textbook"] = step.textbook
+    if step.onlooker:
+        made["onlooker"] = True
     if without := _without(step):
         made["without"] = without
     # What the events do not say themselves, such as the words of a demonstration.

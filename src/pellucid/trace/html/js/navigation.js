@@ -54,7 +54,7 @@ function showStep(target, { still = false } = {}) {
     range: target.range || null,
   });
   mount(`step-${step.number}`, () => stepDetails(step), still);
-  announce(`Step ${step.number}: ${step.side}, ${step.title}`);
+  announce(`Step ${step.number}: ${actorOf(step)}, ${step.title}`);
 }
 
 function showRecord(target) {

@@ -104,7 +104,7 @@ function failureBox(failure) {
     ["Possible", failure.possible],
     ["Fix", failure.fix],
     ["Confirm", failure.confirm ? el("code", {}, failure.confirm) : ""],
-    ["Where", step ? linkTo({ step: step.number }, `step ${step.number}: ${step.side} ${step.title}`) : ""],
+    ["Where", step ? linkTo({ step: step.number }, `step ${step.number}: ${actorOf(step)} ${step.title}`) : ""],
     ...unreadRows(),
     ["Read on", references(failure.rfc)],
   ].filter(([, value]) => value);

@@ -10,7 +10,7 @@ function searchIndex() {
         index,
         target: { step: step.number },
         where: `step ${step.number}`,
-        what: `${step.side}: ${step.title}`,
+        what: `${actorOf(step)}: ${step.title}`,
         text: `${step.title} ${step.purpose} ${step.textbook || ""} ${alsoOf(step)}`,
       });
       messagesOf(step).forEach((part, number) => indexFields(entries, index, step, part, number));

@@ -215,7 +215,7 @@ function bubbleOf(step) {
     { class: "bubble" },
     icon(iconOf(step)),
     " ",
-    unseen(`the ${step.side} `),
+    step.onlooker ? el("span", { class: "onlooker" }, "onlooker ") : unseen(`the ${step.side} `),
     step.title,
     short ? el("span", { class: "brief" }, short) : null,
   );

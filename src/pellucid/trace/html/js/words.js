@@ -57,11 +57,16 @@ function stepLinks(numbers) {
     const step = stepOf(number);
     return el(
       "a",
-      { href: hashOf({ step: number }), title: step ? `${step.side}: ${step.title}` : null },
+      { href: hashOf({ step: number }), title: step ? `${actorOf(step)}: ${step.title}` : null },
       String(number),
     );
   });
   return links.flatMap((link, index) => (index ? [", ", link] : [link]));
+}
+
+// Who does it: a side, or who reads the capture and checks in its place.
+function actorOf(step) {
+  return step.onlooker ? "onlooker" : step.side;
 }
 
 // The verdict in a sign, a word and a colour.
