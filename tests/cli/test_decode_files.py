@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import signal
@@ -289,6 +290,7 @@ def test_memory_does_not_grow_with_the_capture(
     peaks = []
     for copies in 1, 20:
         file = written(crowd(*[packets_of(trace)] * (20 * copies)))
+        gc.collect()
         tracemalloc.start()
         try:
             assert pellucid("decode", file, "--json", os.devnull).code == 0

@@ -234,8 +234,9 @@ class Streams:
     def _close(self, connection: Connection, how: How, by: Direction | None, out: list[StreamEvent]) -> None:
         """The last of a connection: gives what waits in both directions, and lets go of it."""
         key, direction = self._open.pop(connection)
+        peer = direction.peer
         lost: list[Side] = []
-        for each in (direction, direction.peer):
+        for each in (direction, peer):
             if connection.wanted:
                 each.give_up(_EVERYTHING, self._time_ns, self._packet_number, out)
                 each.finish(self._time_ns, self._packet_number, out)
@@ -243,6 +244,7 @@ class Streams:
                     lost.append(each.side)
             each.forget()
             self._count(each)
+        del direction.peer, peer.peer  # or they would wait for the garbage collector
         for each_key in (key, _reversed(key)):
             self._directions.pop(each_key, None)
             self._over[each_key] = None

@@ -183,6 +183,11 @@ class Watched:
         for tell in waiting:
             tell()
 
+    def end(self) -> None:
+        """What still waits for a side to go on is never told. (It holds on to this object, too.)"""
+        for waiting in self._waiting.values():
+            waiting.clear()
+
     @property
     def is_connected(self) -> bool:
         """Whether the handshake is complete for both sides."""

@@ -126,6 +126,7 @@ class Following:
             conversation.finish()
         self._ending.ends(how, side, time_ns, lost)
         tell_outcome(conversation, self._ending, self._prologue)
+        conversation.watched.end()
         self._story.end()
         if self._wanted is None:
             return None
