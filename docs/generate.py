@@ -8,32 +8,43 @@ from __future__ import annotations
 from pathlib import Path
 
 from pellucid.alerts import ALERTS
+from pellucid.cli.standings import standings
 from pellucid.errors import Reason
 from pellucid.faults import FAULTS, Fault
-from pellucid.trace.explanations import Explanation, explanations
+from pellucid.trace.glossary import Entry
+from pellucid.trace.glossary import glossary as make_glossary
 from pellucid.trace.texts import texts
 
 HERE = Path(__file__).parent
 
 GLOSSARY = """# Glossary
 
-What each thing is for that a handshake shows, in the words of the narration
-(`src/pellucid/trace/explanations.toml`, and `explanations12.toml` and `suites.toml` beside it).
+What `pellucid explain NAME` knows, which tells more of each: the words of the narration and the page
+(`src/pellucid/trace/explanations.toml`, and `explanations12.toml` and `suites.toml` beside it;
+`src/pellucid/trace/html/fields.toml`), and those of `src/pellucid/trace/glossary/`.
 This page is made by `python docs/generate.py`.
 """
-SECTIONS = {
+WHAT = "what it is"
+# By kind of entry: told in paragraphs, or in a table of its name and these rows.
+PARAGRAPHS = {
+    "term": "Terms",
+    "version": "Versions",
     "message": "Messages",
-    "message tls12": "Messages as they are in TLS 1.2",
     "secret": "Secrets",
+    "keys": "Keys",
+    "extension": "Extensions",
     "choice": "Choices",
     "check": "Checks",
-    "alert": "Alerts",
+    "closed recording": "Why a recording stays closed",
 }
-SUITES = """## Cipher suites of TLS 1.2
-
-A name says it all: TLS, key exchange, server's proof (not with RSA key exchange), WITH, encryption, and the
-hash, which with CBC is that of the MAC. What a suite with such a piece lacks stands beside it.
-"""
+TABLES = {
+    "alert": ("Alerts", (WHAT, "who sends it", "usual cause", "what to do")),
+    "cipher suite": ("Cipher suites", ("forward secrecy", "verdict")),
+    "group": ("Groups", (WHAT, "security", "share", "offered")),
+    "signature scheme": ("Signature schemes", (WHAT, "key", "hash", "offered")),
+}
+# In a table there is room for less.
+SHORT = {"no: one stolen key opens every recording": "no"}
 
 DIAGNOSIS = """# Why a connection failed
 
@@ -68,34 +79,54 @@ def pages() -> dict[str, str]:
 
 
 def glossary() -> str:
+    entries = make_glossary(standings()).entries
     parts = [GLOSSARY]
-    for kind, heading in SECTIONS.items():
+    for kind, heading in PARAGRAPHS.items():
+        found = [entry for entry in entries if entry.kind == kind]
         parts.append(f"## {heading}\n")
-        found = [one for key, one in explanations().items() if _section(key) == kind]
-        parts += [_term(one) for one in sorted(found, key=lambda one: one.title.lower())]
-    parts.append(SUITES)
-    for key, entry in texts("suites.toml").items():
-        role, _, name = key.partition(":")
-        lacks = f" **Lacks {entry['lacks']}**: {entry['why']}." if "lacks" in entry else ""
-        parts.append(f"**{name}** ({role}): {entry['text']}.{lacks}\n")
+        parts += [_paragraph(entry) for entry in sorted(found, key=lambda entry: entry.name.lower())]
+    for kind, (heading, rows) in TABLES.items():
+        parts.append(f"## {heading}\n")
+        parts.append(_table([entry for entry in entries if entry.kind == kind], rows))
     return "\n".join(parts)
 
 
-def _section(key: str) -> str:
-    """Which section an explanation goes to; those for one side or one case go to none."""
-    kind, *rest = key.split(":")
-    if len(rest) == 1:
-        return kind
-    return f"{kind} tls12" if len(rest) == 2 and rest[1] == "tls12" else ""
-
-
-def _term(one: Explanation) -> str:
-    lines = [f"**{one.title}**: {one.text}"]
-    if one.textbook:
-        lines.append(f"*Unlike the textbook:* {one.textbook}")
-    if one.rfc:
-        lines.append(f"({one.rfc})")
+def _paragraph(entry: Entry) -> str:
+    number = f" ({entry.number})" if entry.number else ""
+    lines = [f"**{_marked(entry.name)}**{number}: {_marked(entry.text)}"]
+    if entry.without:
+        lines.append(f"Without it, {_marked(entry.without)}")
+    if entry.textbook:
+        lines.append(f"*Unlike the textbook:* {_marked(entry.textbook)}")
+    if entry.why:
+        lines.append(f"*Why so:* {_marked(entry.why)}")
+    lines += [f"*{row.label}:* {_marked(row.value)}" for row in entry.rows if row.label not in _NOT_TOLD]
+    if entry.rfc:
+        lines.append(f"({entry.rfc})")
     return " ".join(lines) + "\n"
+
+
+# Of extensions: how pellucid goes about them is not what they are.
+_NOT_TOLD = ("pellucid",)
+
+
+def _table(entries: list[Entry], labels: tuple[str, ...]) -> str:
+    lines = [_line("number", "name", *labels), _line(*["---"] * (2 + len(labels)))]
+    for entry in entries:
+        values = {WHAT: entry.text, "verdict": entry.text}
+        values |= {row.label: SHORT.get(row.value, row.value) for row in entry.rows}
+        cells = (_marked(values.get(label, "")) for label in labels)
+        lines.append(_line(entry.number, f"`{entry.name}`", *cells))
+    return "\n".join(lines) + "\n"
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _marked(text: str) -> str:
+    """Text in which nothing is taken for Markdown."""
+    return text.replace("*", "\\*").replace("|", "\\|").replace("_", "\\_")
 
 
 def diagnosis() -> str:

@@ -34,7 +34,7 @@ ORDER = (
     ("handshake",),
     ("driver",),
     ("connection",),
-    ("faults",),
+    ("faults", "decode"),
     ("io", "aio"),
     ("__init__",),
     ("cli", "__main__"),

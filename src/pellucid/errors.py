@@ -162,9 +162,16 @@ class BadMessage(TLSError):
 
 
 class CertificateRejected(TLSError):
-    """We do not accept the peer's certificate; ``reason`` and ``detail`` say which rule it fails."""
+    """We do not accept the peer's certificate; ``reason`` and ``detail`` say which rule it fails.
+
+    ``certificate`` is the one that fails it (DER), where it is one and not the path as a whole.
+    """
 
     blame = "peer"
+
+    def __init__(self, reason: Reason, detail: str = "", *, certificate: bytes | None = None) -> None:
+        super().__init__(reason, detail)
+        self.certificate = certificate
 
 
 class AlertReceived(TLSError):

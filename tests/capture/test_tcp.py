@@ -530,3 +530,25 @@ def test_a_connection_that_is_not_wanted_may_be_reset_or_stay_open(end: int) -> 
     fed(client(b"x"), client(b"waits", 9), streams=streams)[0].connection.wanted = False
     events = [*fed(*([server(flags=RST)] if end else []), streams=streams), *streams.finish()]
     assert told(events) == [(How.RESET, "server") if end else ENDED]
+
+
+# -- what was said, and is not in the capture
+
+
+@pytest.mark.parametrize(
+    "last, lost",
+    [
+        ((client(flags=FIN | ACK), server(flags=FIN | ACK, seen=1), client(at=1, seen=1)), ()),
+        ((client(flags=FIN | ACK, seen=2),), ("server",)),  # acknowledged, and not there
+        ((server(flags=FIN | ACK, seen=1),), ("client",)),  # be it a FIN
+        ((server(flags=RST | ACK, seen=4),), ("client",)),
+        ((server(flags=RST | ACK, at=3),), ("server",)),  # it comes behind what it sent
+        ((server(flags=RST | ACK),), ()),
+        ((server(flags=RST),), ()),  # without ACK, that field says nothing
+        ((server(flags=RST | ACK, seen=2**30),), ()),  # nobody has so much under way
+    ],
+)
+def test_it_is_told_who_has_said_more_than_is_there(last: tuple[Segment, ...], lost: tuple[str, ...]) -> None:
+    closed = whole(*OPEN, *last)[-1]
+    assert isinstance(closed, Closed)
+    assert closed.lost == lost

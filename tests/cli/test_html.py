@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,14 @@ def test_a_demo_writes_its_page(pellucid: Any, tmp_path: Path, options: list[str
     (connection,) = data["connections"]
     assert connection["outcome"]["status"] == "connected"
     assert all("hex" in (key.get("value") or key["parts"][0]) for key in connection["keys"])
+
+
+def test_a_demo_keeps_its_secrets_if_it_is_told_to(pellucid: Any, tmp_path: Path) -> None:
+    pellucid("demo", "--seed", "1", "--no-secrets", "--html", tmp_path / "page.html")
+    data = read(tmp_path / "page.html")
+    assert data["banner"] == ""
+    (connection,) = data["connections"]
+    assert not any("hex" in (key.get("value") or key["parts"][0]) for key in connection["keys"])
 
 
 def test_a_page_tells_of_all_connections(pellucid: Any, tmp_path: Path) -> None:
@@ -185,3 +194,13 @@ def test_a_failing_connect_writes_its_page_all_the_same(pellucid: Any, tmp_path:
     failure = data["connections"][0]["outcome"]["failure"]
     assert failure["id"] == "not_tls"
     assert f"127.0.0.1:{port}" in failure["confirm"]
+
+
+def test_a_hello_that_was_never_sent_is_no_step(pellucid: Any, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        ran = pellucid("connect", f"127.0.0.1:{taken.getsockname()[1]}", "--html", tmp_path / "page.html")
+    assert ran.code == 3
+    (connection,) = read(tmp_path / "page.html")["connections"]
+    assert connection["outcome"]["failure"]["id"] == "connection_failed"
+    assert connection["steps"] == []

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 import pellucid as package
 from pellucid import cli
@@ -69,3 +76,29 @@ def test_wrong_usage_exits_2_and_says_why(arguments: list[str], capsys: pytest.C
         cli.main(arguments)
     assert ended.value.code == 2
     assert "Error: " in capsys.readouterr().err
+
+
+def test_a_library_s_warning_about_a_certificate_is_not_shown(tmp_path: Path) -> None:
+    """Roots in wide use have a serial number of zero, which X.509 does not allow."""
+    key = ec.derive_private_key(0x5EED, ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "root")])
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    root = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(1).not_valid_before(start).not_valid_after(start).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    version = b"\xa0\x03\x02\x01\x02"
+    der = root.public_bytes(Encoding.DER).replace(version + b"\x02\x01\x01", version + b"\x02\x01\x00")
+    (tmp_path / "root.der").write_bytes(der)
+    command = [
+        sys.executable,
+        "-m",
+        "pellucid",
+        "connect",
+        "localhost:1",
+        "--cafile",
+        str(tmp_path / "root.der"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "Warning" not in done.stderr

@@ -11,6 +11,7 @@ from rich.console import Console
 from pellucid import Trace
 from pellucid.cli.render import Storyteller
 from pellucid.cli.report import show_summary
+from pellucid.trace.narration import Step
 from pellucid.trace.summary import summarise
 
 
@@ -89,3 +90,14 @@ def test_an_end_that_is_not_known_is_told_as_such() -> None:
     assert words.startswith("? how it ended is not known\n")
     assert "The capture does not show how it ended" in words
     assert "connected" not in words
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_what_carries_a_message_has_a_line_of_its_own_where_there_is_no_room(width: int) -> None:
+    written = io.StringIO()
+    step = Step(1, "message", "message:NewSessionTicket", "server", "NewSessionTicket (2 of them)", "",
+                size=466, protection="server's application key")  # fmt: skip
+    Storyteller(Console(file=written, width=width), 0).step(step)
+    title, carried = written.getvalue().splitlines()
+    assert title == "  1        ◀─── server  NewSessionTicket (2 of them)"
+    assert carried == "466 bytes, server's application key".rjust(width)

@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa, x25519
 
 from pellucid.codes import SignatureScheme
-from pellucid.crypto import signatures
 from pellucid.crypto.signatures import CERTIFICATE_VERIFY_SCHEMES, SCHEMES, schemes_for, sign, verify
 from pellucid.errors import CertificateRejected, Misuse, PeerMisbehaved, Reason
 
@@ -210,16 +209,17 @@ def test_the_bounds_themselves_are_accepted(bits: int) -> None:
     assert caught.value.reason is Reason.BAD_SIGNATURE
 
 
-def test_the_server_s_signature_in_rfc_8448_verifies(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The RFC's key has 1024 bits.
-    monkeypatch.setattr(signatures, "RSA_MINIMUM_BITS", 1024)
+def test_the_server_s_signature_in_rfc_8448_verifies() -> None:
     public_key = x509.load_der_x509_certificate(bytes.fromhex(RFC8448["rsa_certificate"])).public_key()
     messages = {m["name"]: bytes.fromhex(m["raw"]) for m in RFC8448["traces"][0]["messages"][:5]}
     *signed, certificate_verify = messages.values()
     transcript = hashes.Hash(hashes.SHA256())
     transcript.update(b"".join(signed))
     content = b" " * 64 + b"TLS 1.3, server CertificateVerify\0" + transcript.finalize()
-    assert verify(public_key, S.rsa_pss_rsae_sha256, certificate_verify[8:], content) is None
+    signed = S.rsa_pss_rsae_sha256, certificate_verify[8:], content
+    assert verify(public_key, *signed, rsa_minimum_bits=1024) is None  # which is what the RFC's key has
+    with pytest.raises(CertificateRejected, match="1024 bits; 2048 is the least"):
+        verify(public_key, *signed)
 
 
 def test_ed25519_gives_the_signature_of_rfc_8032() -> None:

@@ -25,7 +25,7 @@ FIRST_UNKNOWN = 0x8000
 
 #: Process time for a hello of 64 KiB, which takes some 20 ms: a step that looks through one list for each
 #: member of another takes seconds.
-MOST_SECONDS = 0.3
+MOST_SECONDS = 1.0
 
 #: Of an error's text, in characters.
 MOST_TEXT = 8 * 1024

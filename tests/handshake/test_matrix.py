@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from loopback import NAME, client_config, connect_pair, credential, pump, server_config
+from pages import assert_every_byte_has_an_owner
 
 from pellucid import ClientConfig, ServerConfig
 from pellucid.codes import CipherSuite, NamedGroup
@@ -20,6 +21,7 @@ from pellucid.events import DataReceived, Event, HandshakeCompleted, PeerClosed,
 from pellucid.identity.lab_keys import KINDS
 from pellucid.policy import SUPPORTED_GROUPS, SUPPORTED_SIGNATURE_SCHEMES
 from pellucid.result import Negotiated
+from pellucid.trace import Trace
 
 FLAGS = (False, True)
 MODES = [*product(FLAGS, FLAGS, FLAGS)]
@@ -71,7 +73,7 @@ def test_every_value_meets_every_other() -> None:
             assert met == {*product(dimensions[first], dimensions[second])}, (first, second)
 
 
-def configs(case: Case) -> tuple[ClientConfig, ServerConfig]:
+def configs(case: Case, trace: Trace) -> tuple[ClientConfig, ServerConfig]:
     other = NamedGroup.secp256r1 if case.group is not NamedGroup.secp256r1 else NamedGroup.x25519
     client: dict[str, Any] = {
         "cipher_suites": [case.suite],
@@ -79,6 +81,7 @@ def configs(case: Case) -> tuple[ClientConfig, ServerConfig]:
         # A client that shares another group, or none, has to be asked for the one that the server wants.
         "key_shares": [case.group] if not case.retried else [other] if case.mutual else [],
         "signature_schemes": SUPPORTED_SIGNATURE_SCHEMES,
+        "trace": trace,
     }
     server: dict[str, Any] = {
         "cipher_suites": [case.suite],
@@ -86,6 +89,7 @@ def configs(case: Case) -> tuple[ClientConfig, ServerConfig]:
         "credentials": [credential(case.kind)],
         "signature_schemes": SUPPORTED_SIGNATURE_SCHEMES,
         "cookie": case.resumed,
+        "trace": trace,
     }
     if case.mutual:
         client["credentials"] = [credential(case.kind, "client")]
@@ -118,11 +122,14 @@ def told(event: Event) -> Any:
 
 def check(case: Case, piece: int | None = None) -> tuple[list[Any], list[Any]]:
     """Run a case, twice where it is resumed; both sides agree on what was asked for."""
-    client_knobs, server_knobs = configs(case)
+    trace = Trace()
+    knobs = configs(case, trace)
     if case.resumed:
-        pump(*connect_pair(client_knobs, server_knobs))
-    client, server = connect_pair(client_knobs, server_knobs)
+        pump(*connect_pair(*knobs))
+        trace.events.clear()
+    client, server = connect_pair(*knobs)
     client_events, server_events = converse(client, server, piece)
+    assert_every_byte_has_an_owner(trace)
     assert client.negotiated is not None
     assert server.negotiated is not None
     for side, negotiated in (("client", client.negotiated), ("server", server.negotiated)):

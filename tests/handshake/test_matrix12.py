@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from loopback import NAME, client_config, connect_pair, credential, pump, server_config
+from pages import assert_every_byte_has_an_owner
 
 from pellucid import ClientConfig, Misuse, Reason, ServerConfig, Trace
 from pellucid.codes import CipherSuite, ExtensionType, NamedGroup
@@ -192,6 +193,7 @@ def check(case: Case, piece: int | None = None) -> tuple[list[Any], list[Any]]:
     assert [type(event) for event in client_events] == client_expected
     assert [type(event) for event in server_events] == [HandshakeCompleted, DataReceived, PeerClosed]
     check_server_hello(case, trace)
+    assert_every_byte_has_an_owner(trace)
     check_exporter(case, client, server)
     return comparable(client_events), comparable(server_events)
 

@@ -143,7 +143,9 @@ BROKEN = {
 }
 
 
-def chain_with(alternative_names: bytes) -> tuple[Credential, TrustStore]:
+def chain_with(
+    alternative_names: bytes, *others: x509.UnrecognizedExtension
+) -> tuple[Credential, TrustStore]:
     ca_identifier = x509.SubjectKeyIdentifier.from_public_key(CA_KEY.public_key())
     root = (
         builder("an authority", "an authority", CA_KEY)
@@ -163,9 +165,10 @@ def chain_with(alternative_names: bytes) -> tuple[Credential, TrustStore]:
             x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, alternative_names),
             critical=False,
         )
-        .sign(CA_KEY, hashes.SHA256())
     )
-    return Unchecked(leaf), TrustStore.from_certificates([root])
+    for other in others:
+        leaf = leaf.add_extension(other, critical=False)
+    return Unchecked(leaf.sign(CA_KEY, hashes.SHA256())), TrustStore.from_certificates([root])
 
 
 class Unchecked(Credential):
@@ -212,3 +215,12 @@ def test_a_refused_certificate_with_control_characters_in_its_name_is_told_in_on
         pump(client, server)
     assert isinstance(caught.value, CertificateRejected)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("server_name, refused", [(NAME, False), ("other.test", True)])
+def test_a_tls_feature_without_a_name_makes_no_internal_error(server_name: str, refused: bool) -> None:
+    """RFC 7633: the library raises KeyError for one, where a refusal is explained."""
+    six = x509.UnrecognizedExtension(ExtensionOID.TLS_FEATURE, der(0x30, der(0x02, b"\x06")))
+    reason, alert = result(*chain_with(der(0x30, DNS), six), server_name)
+    assert reason is not Reason.INTERNAL_ERROR
+    assert (reason is not None, alert is not None) == (refused, refused)

@@ -2,71 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loopback import client_config, credential, server_config
+from loopback import client_config, connect_pair, pump, server_config
 from pages import converse
 
 from browser import CHROMIUM, Browser
 from pellucid.trace import Trace
 from pellucid.trace.html import page
-from support import DEADLINE_SECONDS
+from showing import HOT, PANE, PINNED, count, written
 
 pytestmark = pytest.mark.peer("Chromium", CHROMIUM)
-
-DESKTOP, PHONE = (1400, 900), (390, 844)
-PANE, PINNED, HOT = "#pane article", "#pane .b.pinned", "#pane .b.hot"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("browser")) as started:
-        yield started
-
-
-def written(folder: Path, *options: str) -> str:
-    """The address of the page of a demonstration."""
-    file = folder / "page.html"
-    command = [sys.executable, "-m", "pellucid", "demo", "--seed", "5", "--html", file, *options]
-    subprocess.run(command, check=True, capture_output=True, timeout=DEADLINE_SECONDS)
-    return file.as_uri()
-
-
-@pytest.fixture(scope="module")
-def tls13(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return written(tmp_path_factory.mktemp("tls13"), "--mutual")
-
-
-@pytest.fixture(scope="module")
-def resumed(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return written(tmp_path_factory.mktemp("resumed"), "--resume")
-
-
-@pytest.fixture(scope="module")
-def tls12(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return written(tmp_path_factory.mktemp("tls12"), "--tls", "1.2", "--key-exchange", "rsa")
-
-
-@pytest.fixture
-def show(browser: Browser) -> Iterator[Browser]:
-    """A browser that shows nothing yet; afterwards nothing may have gone wrong in it."""
-    browser.pretend()
-    browser.resize(*DESKTOP)
-    browser.open("about:blank")
-    browser.errors.clear()
-    browser.requests.clear()
-    yield browser
-    assert browser.errors == []
-    beyond = [one for one in browser.requests if not one.startswith(("file:", "data:", "about:"))]
-    assert beyond == []
-
-
-def count(browser: Browser, selector: str) -> int:
-    return int(browser.run(f"document.querySelectorAll({selector!r}).length"))
 
 
 def address(browser: Browser) -> str:
@@ -112,7 +59,8 @@ def test_a_trace_of_nothing_makes_a_page_of_nothing(show: Browser, tmp_path: Pat
     show.open(file.as_uri())
     show.press("ArrowRight")
     show.press("End")
-    assert "0 steps" in show.text("#sequence")
+    assert show.run("document.querySelector('#sequence')") is None
+    assert show.text(".chips") == "how it ended is not known"
 
 
 def test_keys_and_buttons_step_through(show: Browser, tls13: str) -> None:
@@ -282,100 +230,6 @@ def test_everything_opens_at_once(show: Browser, tls12: str) -> None:
     assert count(show, PANE) == 1
 
 
-def test_paper_shows_every_step(show: Browser, tls12: str) -> None:
-    show.open(f"{tls12}#step-3")
-    assert show.pdf().startswith(b"%PDF-")
-    show.pretend(media="print")
-    show.wait_for(
-        "document.querySelectorAll('.inline article').length === document.querySelectorAll('.step').length"
-    )
-    assert not show.run("document.querySelector('.tools').offsetHeight")
-    assert "ServerHelloDone" in show.text("#sequence")
-    show.pretend()
-    show.wait_for("document.querySelectorAll('.inline article').length === 0")
-    assert show.text(f"{PANE} h3").startswith("3. ")
-
-
-def test_a_phone_shows_details_below_their_step(show: Browser, tls13: str) -> None:
-    show.resize(*PHONE, mobile=True)
-    show.open(f"{tls13}#step-9")
-    assert show.run("document.documentElement.scrollWidth") <= PHONE[0]
-    assert show.text("#step-9 + .inline h3") == "9. Certificate"
-    assert count(show, PANE) == 0
-    show.press("ArrowRight")
-    show.wait_for("document.querySelector('#step-10 + .inline h3') !== null")
-    assert count(show, ".inline article") == 1
-    for section in ("keys", "certificates", "choices", "overview"):
-        assert show.run(f"document.getElementById('{section}').scrollWidth") <= PHONE[0]
-
-
-# Of every element with text of its own, how it stands out from what is behind it (WCAG 2.2, 1.4.3).
-CONTRASTS = """
-(() => {
-  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-  const parse = (text) => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
-    .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (one) => {
-    for (let at = one; at; at = at.parentElement) {
-      const color = parse(getComputedStyle(at).backgroundColor);
-      if (color[3] > 200) return color;
-    }
-    return parse(getComputedStyle(document.documentElement).colorScheme.includes("dark") ? "#000" : "#fff");
-  };
-  const poor = [];
-  for (const one of document.querySelectorAll("body *")) {
-    const own = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    if (!own || !one.offsetParent || one.closest(".unseen, [disabled], script, style, noscript")) continue;
-    const [a, b] = [light(parse(getComputedStyle(one).color)), light(behind(one))];
-    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    const text = one.textContent.slice(0, 30);
-    if (contrast < 4.5) poor.push(`${contrast.toFixed(1)}: ${one.tagName}.${one.className}: ${text}`);
-  }
-  return [...new Set(poor)];
-})()
-"""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_in_light_and_in_dark(show: Browser, tls13: str, scheme: str) -> None:
-    show.pretend(scheme=scheme)
-    show.open(f"{tls13}#step-1:6-37")
-    show.hover('#pane .b[data-at="5"]')
-    dark = show.run("getComputedStyle(document.body).backgroundColor") == "rgb(21, 23, 26)"
-    assert dark is (scheme == "dark")
-    assert show.run(CONTRASTS) == []
-
-
-def test_it_has_landmarks_and_names_for_those_who_listen(show: Browser, tls13: str) -> None:
-    show.open(tls13)
-    for landmark in ("header", "main", "footer", "nav[aria-label]", "[role=search]", "[aria-live]", "h1"):
-        assert count(show, landmark) >= 1
-    assert show.run("document.documentElement.lang") == "en"
-    nameless = show.run(
-        "[...document.querySelectorAll('button, a[href], input')].filter((one) => one.ariaHidden !== 'true'"
-        " && !(one.textContent.trim() || one.ariaLabel)).map((one) => one.outerHTML)"
-    )
-    assert nameless == []
-    unlabelled = show.run(
-        "[...document.querySelectorAll('#main > section')].filter((one) =>"
-        " !document.getElementById(one.getAttribute('aria-labelledby'))).length"
-    )
-    assert unlabelled == 0
-    twice = show.run(
-        "(() => { const ids = [...document.querySelectorAll('[id]')].map((one) => one.id);"
-        "return ids.filter((id, at) => ids.indexOf(id) !== at); })()"
-    )
-    assert twice == []
-    show.press("ArrowRight")
-    show.wait_for("document.getElementById('status').textContent.includes('Step 2: server, chooses')")
-    assert show.run("document.activeElement.id") == "step-2"
-
-
 def test_every_step_and_every_secret_can_be_shown(show: Browser, tls13: str) -> None:
     show.open(tls13)
     for number in range(1, count(show, ".step") + 1):
@@ -389,27 +243,38 @@ def test_every_step_and_every_secret_can_be_shown(show: Browser, tls13: str) -> 
         assert f"record {record}" in show.text(f"{PANE} h3").lower()
 
 
-def test_a_failure_leads(show: Browser, tmp_path: Path) -> None:
-    file = tmp_path / "failed.html"
-    trace = converse(client_config(), server_config(credentials=[credential(names=("example.org",))]))
-    file.write_text(page([trace], heading="localhost port 4433", place=("localhost", 4433)))
-    show.open(file.as_uri())
-    assert show.text("h2") == "It failed: hostname mismatch"
-    facts = show.text("#failure")
-    for label in ("Observed", "Alert", "Inferred", "Possible", "Fix", "Confirm", "Where", "Read on"):
-        assert label in facts
-    assert "here it fails" in show.text(PANE)
-    assert show.run("document.querySelector('.step.failed .pick').getAttribute('aria-current')") == "step"
+def test_arrows_scroll_a_long_command_where_it_has_the_focus(show: Browser, tls13: str) -> None:
+    show.open(f"{tls13}#key-main-secret")
+    show.click("#key-pane .recompute summary")
+    show.run("document.querySelector('#key-pane pre').focus()")
+    show.press("ArrowRight")
+    show.press("End")
+    assert address(show) == "#key-main-secret"
+    show.press("n")
+    show.wait_for("location.hash === '#step-2'")
 
 
-def test_what_a_peer_says_stays_words(show: Browser, tmp_path: Path) -> None:
-    evil = "</script><img src=x onerror=alert(1)>\"'&"
-    file = tmp_path / "evil.html"
-    trace = converse(client_config(alpn_protocols=["http/1.1", evil]), server_config())
-    file.write_text(page([trace], heading=evil))
+def test_steps_that_are_left_out_are_stepped_over(show: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "long.html"
+    trace = Trace(limit=10_000, clock=lambda: 0.0)
+    client, server = connect_pair(client_config(trace=trace), server_config(trace=trace))
+    pump(client, server)
+    for _ in range(250):
+        client.send_data(b"x")
+        pump(client, server)
+        server.send_data(b"y")
+        pump(client, server)
+    file.write_text(page([trace], heading="Long"))
     show.open(file.as_uri())
-    assert show.text("h1") == evil
-    assert show.run("document.title") == evil
-    assert count(show, "img") == 0
-    show.press("o")
-    assert evil in show.text("#sequence")
+    gap = "[...document.querySelectorAll('.pause')].find((one) => one.innerText.includes('not shown'))"
+    assert "steps not shown" in show.run(f"{gap}.innerText")
+    before, after = (
+        int(show.run(f"{gap}.{way}ElementSibling.querySelector('.step .number').innerText"))
+        for way in ("previous", "next")
+    )
+    assert after > before + 1
+    show.open(f"{file.as_uri()}#step-{before}")
+    show.press("ArrowRight")
+    show.wait_for(f"location.hash === '#step-{after}'")
+    show.press("ArrowLeft")
+    show.wait_for(f"location.hash === '#step-{before}'")

@@ -11,8 +11,12 @@ from functools import cache
 
 import pytest
 from conversations import KINDS, MUCH, View, converse
+from loopback import client12, client_config, credential, server_config
+from pages import converse as until_it_fails
 
+from pellucid import ClientConfig, ServerConfig, TrustStore
 from pellucid.codes import HandshakeType
+from pellucid.identity.lab import Laboratory
 from pellucid.trace import MessageEvent, Trace
 from pellucid.trace.narration import narrate
 from pellucid.trace.pcapng import Endpoint, write_pcapng
@@ -22,6 +26,8 @@ pytestmark = pytest.mark.peer("tshark", "tshark")
 
 #: Values of `_ws.expert.severity`: our comments are expert items, TCP opens with a chat and ends with a note.
 COMMENT, CHAT, NOTE = 0x100000, 0x200000, 0x400000
+
+NOW = 1_800_000_000.0
 
 recorded = cache(converse)
 
@@ -197,6 +203,26 @@ def test_over_every_port_it_finds_tls(port: int) -> None:
     server = Endpoint("198.51.100.9", port)
     found = frames(b"".join(write_pcapng([talk.trace], talk.key_log, server=server)))
     assert sum(len(frame.messages) for frame in found) == len(codes(talk.trace, "both"))
+
+
+FAILURES = {
+    "refused": (client_config(), server_config(credentials=[credential(names=("example.org",))])),
+    "no group": (client_config(groups=["x25519"]), server_config(groups=["secp384r1"])),
+    "no version": (client12(), server_config(protocols=["TLSv1.3"])),
+    "not trusted": (
+        client_config(trust=TrustStore.from_pem(Laboratory(b"another", NOW).root_pem)),
+        server_config(),
+    ),
+}
+
+
+@pytest.mark.parametrize("configs", FAILURES.values(), ids=FAILURES.keys())
+def test_a_failure_is_no_reason_for_a_warning(configs: tuple[ClientConfig, ServerConfig]) -> None:
+    trace = until_it_fails(*configs)
+    found = frames(b"".join(write_pcapng([trace])))
+    assert [frame for frame in found if frame.severities - {COMMENT, CHAT, NOTE}] == []
+    assert any("The connection failed: " in text for text in found[-3].comments)
+    assert [frame for frame in found if not frame.comments] == []
 
 
 # -- the commands

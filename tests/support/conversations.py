@@ -12,6 +12,7 @@ from typing import Any, Literal
 from loopback import NAME, clock, credential, laboratory
 
 from pellucid import ClientConfig, ClientConnection, ServerConfig, ServerConnection
+from pellucid.codes import ProtocolVersion
 from pellucid.errors import TLSError
 from pellucid.keys.key_log import key_log_line
 from pellucid.sessions import SessionStore, TicketKeys
@@ -83,8 +84,8 @@ def converse(
         talk = Conversation(Trace(**options))
         traced = {side: {"trace": talk.trace} if view in ("both", side) else {} for side in talk.wire}
         client = ClientConfig(
-            trust=laboratory().trust, clock=clock, sessions=sessions, key_log=_logging(talk),
-            **of_client, **traced["client"],
+            clock=clock, sessions=sessions, key_log=_logging(talk),
+            **{"trust": laboratory().trust} | of_client, **traced["client"],
         )  # fmt: skip
         server = ServerConfig(
             **{"credentials": [credential()], "clock": clock, "tickets": tickets} | of_server,
@@ -104,7 +105,7 @@ def _logging(talk: Conversation) -> Callable[[str, bytes, bytes], None]:
 
 
 def _acts(us: ClientConnection, them: ServerConnection, *, much: bool) -> list[Callable[[], None]]:
-    tls13 = us.negotiated is not None and us.negotiated.protocol == "TLSv1.3"
+    tls13 = us.negotiated is not None and us.negotiated.protocol is ProtocolVersion.TLSv1_3
     return [
         partial(us.send_data, b"hello"),
         *([us.key_update] if tls13 else []),

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from loopback import NAME, client_config, credential, server_config
@@ -16,9 +17,12 @@ from pellucid.codes import CipherSuite, NamedGroup
 from pellucid.crypto.suites import SUITES
 from pellucid.crypto.suites12 import SUITES12
 from pellucid.identity.lab_keys import KINDS
+from pellucid.messages import describe
 from pellucid.policy import SUPPORTED_GROUPS, SUPPORTED_SIGNATURE_SCHEMES
-from pellucid.trace import Trace
+from pellucid.trace import MessageEvent, Trace
 from pellucid.trace.html import page
+from pellucid.trace.html.fields import UNNAMED, field_nodes
+from pellucid.wire import Wire
 
 Nodes = Sequence[dict[str, Any]]
 
@@ -63,6 +67,22 @@ def assert_owned(nodes: Nodes, size: int) -> None:
         inner = node.get("parts", ())
         if inner:
             assert sum(part["size"] for part in inner) == node["size"], node["name"]
+
+
+def assert_every_byte_has_an_owner(trace: Trace) -> None:
+    """In every message of a trace, whose bytes alone would leave room for none without a name."""
+    messages = [event for event in trace.events if isinstance(event, MessageEvent)]
+    assert messages
+    for event in messages:
+        _assert_named(event.name, event.raw, event.cls)
+
+
+# A matrix shows the same certificates again and again, and each message twice.
+@cache
+def _assert_named(name: str, raw: bytes, cls: type[Wire] | None) -> None:
+    nodes = field_nodes(describe(raw, cls), raw, name)
+    assert_owned(nodes, len(raw))
+    assert UNNAMED not in {node["name"] for node in every(nodes)}
 
 
 def messages_of(connection: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -6,22 +6,42 @@ import base64
 import hashlib
 import html
 import re
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from loopback import client_config, connect_pair, credential, pump, server_config
-from pages import configs13, content, content_of, converse, messages_of
+from pages import configs12, configs13, content, content_of, converse, messages_of
 
-from pellucid import ClientConnection, TLSError
+from pellucid import ClientConfig, ClientConnection, ServerConfig, TLSError
 from pellucid.codes import CipherSuite, NamedGroup
 from pellucid.sessions import SessionStore, TicketKeys
-from pellucid.trace import KeysEvent, Redacted, SecretEvent, Trace
+from pellucid.trace import KeysEvent, MessageEvent, Redacted, SecretEvent, Trace
+from pellucid.trace.fingerprints import fingerprints
 from pellucid.trace.html import page, policy
+from pellucid.trace.json import dumps
 from pellucid.trace.narration import narrate
 from pellucid.trace.redacting import redacted
 
 EVIL = "</script><script>alert(1)</script><!--\"'&"
 SUITE, GROUP = CipherSuite.TLS_AES_128_GCM_SHA256, NamedGroup.X25519MLKEM768
+
+
+def resuming() -> tuple[ClientConfig, ServerConfig]:
+    """Of two connections with these the second resumes the first."""
+    tickets = TicketKeys(lambda count: bytes(range(count)), lambda: 1_800_000_000.0)
+    client = client_config(sessions=SessionStore(), protocols=["TLSv1.3"])
+    return client, server_config(tickets=tickets)
+
+
+KINDS = {
+    "resumed": resuming(),
+    "mutual": configs13(SUITE, GROUP, "ecdsa", mutual=True, retried=False),
+    "retried": configs13(SUITE, NamedGroup.secp384r1, "ecdsa", mutual=False, retried=True),
+    "rsa": configs12(CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA, mutual=False),
+    "dhe": configs12(CipherSuite.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256, mutual=True),
+    "ecdhe": configs12(CipherSuite.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, mutual=False),
+}
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +58,14 @@ def shown(mutual: Trace) -> dict[str, Any]:
 
 def secrets_in(trace: Trace) -> list[bytes]:
     """All that an observer must not see. What is cut from a key block is in that."""
-    found = [event.value for event in trace.events if isinstance(event, SecretEvent)]
+    found: list[object] = []
     for event in trace.events:
+        # A verify_data travels.
+        if isinstance(event, SecretEvent) and not event.name.endswith("verify_data"):
+            found += [event.value, *(value for name, value in event.inputs if name == "our_private_key")]
         if isinstance(event, KeysEvent):
-            found += [event.key, event.iv]
-    values = [value for value in found if isinstance(value, bytes)]
-    # A verify_data travels, and without a PSK the first secrets are the same for everybody.
-    return [value for value in values if len(value) >= 12]
+            found += [event.key, event.iv, event.mac_key]
+    return [value for value in found if isinstance(value, bytes) and len(value) >= 12]
 
 
 def test_the_steps_are_those_of_the_narration(mutual: Trace, shown: dict[str, Any]) -> None:
@@ -59,9 +80,10 @@ def test_every_message_says_what_would_go_wrong_without_it(shown: dict[str, Any]
     assert without == {"application data"}
 
 
-def test_time_never_goes_back(shown: dict[str, Any]) -> None:
+def test_time_begins_with_the_first_step_and_never_goes_back(shown: dict[str, Any]) -> None:
     times = [step["time"] for step in shown["steps"]]
     assert times == sorted(times)
+    assert times[0] == 0
     assert len(set(times)) > 10
 
 
@@ -125,6 +147,12 @@ def test_an_input_names_the_bytes_that_it_is(shown: dict[str, Any]) -> None:
         assert raw[2 * origin["at"] : 2 * origin["to"] + 2] == each["hex"]
 
 
+def test_the_version_in_a_premaster_secret_is_that_of_the_client_hello() -> None:
+    connection = content(converse(*KINDS["rsa"]))["connections"][0]
+    premaster = next(key for key in connection["keys"] if key["name"] == "premaster_secret")
+    assert [each["from"] for each in premaster["inputs"]] == [{"step": 1, "part": 0, "at": 4, "to": 5}]
+
+
 def test_a_transcript_hash_names_the_messages_that_it_is_of(shown: dict[str, Any]) -> None:
     secret = next(key for key in shown["keys"] if key["name"] == "client_handshake_traffic_secret")
     origin = secret["inputs"][-1]["from"]
@@ -142,9 +170,8 @@ def test_after_a_retry_the_first_hello_goes_in_as_its_hash() -> None:
 
 
 def test_what_a_resumption_starts_from_is_linked_to_the_connection_before() -> None:
-    client = client_config(sessions=SessionStore(), protocols=["TLSv1.3"])
-    server = server_config(tickets=TicketKeys(lambda count: bytes(range(count)), lambda: 1_800_000_000.0))
-    first, second = (converse(client, server) for _ in range(2))
+    configs = resuming()
+    first, second = (converse(*configs) for _ in range(2))
     early = next(
         key for key in content(first, second)["connections"][1]["keys"] if key["name"] == "early_secret"
     )
@@ -153,17 +180,21 @@ def test_what_a_resumption_starts_from_is_linked_to_the_connection_before() -> N
     ]
 
 
-def test_hidden_secrets_are_nowhere_in_the_page(mutual: Trace) -> None:
-    text = page([redacted(mutual)], heading="A test")
-    # The early secrets without a PSK are the same for everybody; a hash of nothing, too.
-    everybodys = [
-        e.value for e in converse(client_config(), server_config()).events if isinstance(e, SecretEvent)
-    ]
-    leaked = [value.hex() for value in secrets_in(mutual) if value.hex() in text and value not in everybodys]
-    # What travels in a Finished is no secret.
-    assert leaked == []
-    assert content_of(text)["banner"] == ""
-    assert content_of(text)["revealed"] is False
+@pytest.mark.parametrize("configs", KINDS.values(), ids=KINDS.keys())
+def test_hidden_secrets_are_nowhere_in_page_and_json(configs: tuple[ClientConfig, ServerConfig]) -> None:
+    traces = [converse(*configs), converse(*configs)]
+    hidden = [redacted(trace) for trace in traces]
+    told = page(hidden, heading="A test") + dumps(hidden[1], hidden[:1])
+    secrets = {value for trace in traces for value in secrets_in(trace)} - everybodys()
+    assert len(secrets) > 8
+    assert [value.hex() for value in secrets if value.hex() in told] == []
+    assert (content(*hidden)["banner"], content(*hidden)["revealed"]) == ("", False)
+
+
+def everybodys() -> set[object]:
+    """The early secrets without a PSK, which are the same for all connections."""
+    events = converse(client_config(), server_config()).events
+    return {e.value for e in events if isinstance(e, SecretEvent) and "early" in e.name}
 
 
 def test_shown_secrets_come_with_a_banner(mutual: Trace) -> None:
@@ -254,7 +285,8 @@ def test_a_long_download_does_not_make_a_long_page() -> None:
 
 def test_a_failure_comes_with_all_that_is_known_of_it() -> None:
     trace = converse(client_config(), server_config(credentials=[credential(names=("example.org",))]))
-    outcome = content(trace, place=("localhost", 8443))["connections"][0]["outcome"]
+    trace.place = "localhost", 8443
+    outcome = content(trace)["connections"][0]["outcome"]
     failure = outcome["failure"]
     assert (outcome["status"], failure["id"], failure["alert"]) == (
         "failed",
@@ -278,3 +310,12 @@ def test_bytes_that_were_no_tls_are_shown() -> None:
 def test_an_empty_trace_makes_a_page() -> None:
     connection = content(Trace())["connections"][0]
     assert (connection["steps"], connection["outcome"]) == ([], {"status": "unknown"})
+
+
+def test_a_client_hello_has_its_fingerprints(mutual: Trace, shown: dict[str, Any]) -> None:
+    hello = next(messages_of(shown))
+    raw = next(event.raw for event in mutual.events if isinstance(event, MessageEvent))
+    found = fingerprints(raw)
+    assert found
+    assert hello["fingerprints"] == asdict(found)
+    assert [part["name"] for part in messages_of(shown) if "fingerprints" in part] == ["ClientHello"]

@@ -184,3 +184,14 @@ def test_a_message_is_read_as_the_class_that_it_was_recorded_with(validator: Dra
     names = [[field["name"] for field in event["fields"]] for event in document["events"]]
     assert names == [["msg_type", "length", "certificate_list"], ["msg_type", "length", "body"], ["type"]]
     assert all("cls" not in event for event in document["events"])
+
+
+def test_the_advice_in_a_failure_names_the_place() -> None:
+    trace = Trace()
+    trace.place = "www.example.org", 8443
+    error = PeerMisbehaved(Reason.NOT_TLS, "it says hello")
+    trace.view("client").outcome(status="failed", error=error)
+    document = to_json(trace)
+    for outcome in (document["outcome"], document["events"][-1]):
+        assert "www.example.org:8443" in outcome["failure"]["confirm"]
+        assert "{" not in "".join(filter(None, outcome["failure"].values()))

@@ -18,7 +18,7 @@ from pellucid.connection import ClientConnection, ServerConnection
 from pellucid.errors import TLSError
 from pellucid.identity.lab import Laboratory
 from pellucid.sessions import TicketKeys
-from pellucid.trace import MessageEvent, SecretEvent, Trace
+from pellucid.trace import CertificateEvent, MessageEvent, SecretEvent, Trace
 from pellucid.trace.explanations import event_id, explain
 from pellucid.trace.json import dumps, schema, to_json
 from pellucid.trace.narration import narrate
@@ -247,3 +247,33 @@ def test_change_cipher_spec_is_told_where_it_is_on_the_wire(traces: dict[str, Tr
         "client ChangeCipherSpec",
         "client ClientHello, again",
     ]
+
+
+@pytest.mark.parametrize(
+    "trusted, validity, verdicts",
+    [
+        (True, (NOW - 200, NOW - 100), ["certificate_expired", "not checked"]),
+        (False, None, ["not checked", "unknown_root"]),
+    ],
+    ids=["an expired leaf", "a root that is not trusted"],
+)
+def test_a_refused_chain_has_its_fault_at_the_certificate_that_has_it(
+    trusted: bool, validity: tuple[float, float] | None, verdicts: list[str]
+) -> None:
+    elsewhere, trace = Laboratory(b"elsewhere", NOW), Trace()
+    trust = elsewhere.trust if trusted else Laboratory(b"here", NOW).trust
+    client = ClientConnection(ClientConfig(trust=trust, clock=lambda: NOW, trace=trace), "localhost")
+    server = ServerConnection(ServerConfig(credentials=[elsewhere.credential(validity=validity)]))
+    assert talk(client, server)
+    (judged,) = (event for event in trace.events if isinstance(event, CertificateEvent))
+    assert [one.verdict for one in judged.path] == verdicts
+
+
+def test_a_client_that_refuses_sends_its_change_cipher_spec_before_the_alert() -> None:
+    trace = Trace()
+    trust = Laboratory(b"here", NOW).trust
+    client = ClientConnection(ClientConfig(trust=trust, clock=lambda: NOW, trace=trace), "localhost")
+    server = ServerConnection(ServerConfig(credentials=[Laboratory(b"elsewhere", NOW).credential()]))
+    assert talk(client, server)
+    told = [step.title for step in narrate(trace.events) if step.kind == "message" and step.side == "client"]
+    assert told == ["ClientHello", "ChangeCipherSpec", "unknown_ca"]

@@ -42,8 +42,18 @@ def test_each_reason_has_its_words(reason: str) -> None:
     assert f"stays closed from here: {found.title}" == narrate(trace.events)[0].title
 
 
+def test_where_there_is_no_tls_nothing_is_said_to_be_closed() -> None:
+    trace = Trace()
+    trace.view("server").sealed(reason="not_tls_records", detail="The server sends an SSH banner.")
+    [step] = narrate(trace.events)
+    assert step.title == "speaks no TLS from here"
+    assert step.details[0].value == "The server sends an SSH banner."
+
+
 def test_there_are_no_words_for_what_is_no_reason() -> None:
-    assert {f"sealed:{reason}" for reason in REASONS} == {i for i in explanations() if i[:7] == "sealed:"}
+    assert {f"sealed:{reason}" for reason in (*REASONS, "not_tls_records")} == {
+        i for i in explanations() if i[:7] == "sealed:"
+    }
 
 
 def test_the_narration_says_here_why_and_what_to_do(closed: Trace) -> None:

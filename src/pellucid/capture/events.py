@@ -114,13 +114,18 @@ class HalfClosed(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """The last event of a connection. ``side``: who reset it, or closed last; None where nobody did."""
+    """The last event of a connection. ``side``: who reset it, or closed last; None where nobody did.
+
+    ``lost``: who has sent more than was told of, be it only a FIN: the other side has acknowledged it, or
+    their own RST comes behind it.
+    """
 
     connection: Connection
     how: How
     side: Side | None
     time_ns: int
     packet_number: int
+    lost: tuple[Side, ...] = ()
 
 
 StreamEvent: TypeAlias = Opened | Bytes | Missing | Conflict | HalfClosed | Closed

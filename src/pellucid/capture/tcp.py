@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from pellucid.capture.direction import Direction, Given
-from pellucid.capture.events import Closed, Connection, Endpoint, How, Opened, StreamEvent
+from pellucid.capture.events import Closed, Connection, Endpoint, How, Opened, Side, StreamEvent
 from pellucid.capture.segments import ACK, FIN, RST, SYN, Segment
 
 __all__ = ["MAX_CONNECTIONS", "MAX_WAITING", "MAX_WAITING_IN_ALL", "Streams"]
@@ -79,6 +79,7 @@ class Streams:
             self._follow(direction, flags, out)
         elif flags & RST:
             if self._is_plausible_reset(direction, segment):
+                _note_places(direction, segment)
                 self._close(direction.connection, How.RESET, direction, out)
         else:
             self._take(direction, segment, out)
@@ -233,23 +234,41 @@ class Streams:
     def _close(self, connection: Connection, how: How, by: Direction | None, out: list[StreamEvent]) -> None:
         """The last of a connection: gives what waits in both directions, and lets go of it."""
         key, direction = self._open.pop(connection)
-        for each in (direction, direction.peer):
+        peer = direction.peer
+        lost: list[Side] = []
+        for each in (direction, peer):
             if connection.wanted:
                 each.give_up(_EVERYTHING, self._time_ns, self._packet_number, out)
                 each.finish(self._time_ns, self._packet_number, out)
+                if each.acknowledged > each.place + each.finished:  # a FIN counts as one: RFC 9293 3.4
+                    lost.append(each.side)
             each.forget()
             self._count(each)
+        del direction.peer, peer.peer  # or they would wait for the garbage collector
         for each_key in (key, _reversed(key)):
             self._directions.pop(each_key, None)
             self._over[each_key] = None
         while len(self._over) > 2 * MAX_CONNECTIONS:
             self._over.popitem(last=False)
         side = by.side if by else None
-        out.append(Closed(connection, how, side, self._time_ns, self._packet_number))
+        out.append(Closed(connection, how, side, self._time_ns, self._packet_number, tuple(lost)))
 
 
 def _reversed(key: _Key) -> _Key:
     return key[2], key[3], key[0], key[1]
+
+
+def _note_places(direction: Direction, reset: Segment) -> None:
+    """A RST tells how far both sides have got, which may be farther than the capture shows."""
+    if reset.sequence is None:
+        return
+    places = [(direction, reset.sequence)]
+    if reset.flags & ACK:
+        places.append((direction.peer, reset.acknowledgment))
+    for each, number in places:
+        # Not every RST has sensible numbers: those that somebody injects have made-up ones.
+        if each.started and each.place < (place := each.place_of(number)) <= each.place + _RST_WINDOW:
+            each.acknowledged = max(each.acknowledged, place)
 
 
 def _is_of_client(segment: Segment) -> bool:

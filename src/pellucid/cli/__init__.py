@@ -5,6 +5,7 @@ command says so in one line instead of showing a traceback.
 """
 
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 
@@ -24,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     from pellucid.cli.app import app
 
+    # What the library finds odd about a root or a peer's certificate is a line of source code on the screen.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"pellucid\b")
     try:
         app(args=None if argv is None else list(argv), prog_name="pellucid")
     except OSError as error:

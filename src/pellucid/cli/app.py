@@ -5,7 +5,9 @@ import click
 import pellucid
 from pellucid.cli.check import check
 from pellucid.cli.connect import connect
+from pellucid.cli.decode import decode
 from pellucid.cli.demo import demo
+from pellucid.cli.explain import explain
 from pellucid.cli.serve import serve
 
 __all__ = ["app"]
@@ -14,16 +16,19 @@ _HELP = """TLS you can see through: every step of a handshake, told as it happen
 
 \b
 Examples:
-  pellucid demo                            a handshake on this machine, explained
-  pellucid demo --group secp384r1          one that needs a HelloRetryRequest
-  pellucid demo --tls 1.2 --key-exchange rsa   the handshake of the textbooks
-  pellucid connect example.org             what a real server says
-  pellucid serve                           a server that shows what its visitors offer
-  pellucid check fullchain.pem key.pem     what is wrong with files, before a server gets them
+  pellucid demo                       a handshake on this machine, explained
+  pellucid demo --group secp384r1     one that needs a HelloRetryRequest
+  pellucid demo --tls 1.2 --key-exchange rsa    that of the textbooks
+  pellucid connect example.org        what a real server says
+  pellucid serve                      shows visitors what they offer
+  pellucid check fullchain.pem key.pem    what is wrong with these files
+  pellucid decode trace.pcapng        what is in a capture, decrypted
+  pellucid explain handshake_failure  what a name, number or word means
 
 \b
-Exit codes: 0 done, 1 internal error, 2 usage, 3 name or TCP failure, 4 negotiation failed,
-5 we rejected the peer's certificate, 6 the peer rejected ours, 7 timeout, 8 the peer does not speak TLS,
+Exit codes: 0 done, 1 internal error, 2 usage, 3 name or TCP failure,
+4 negotiation failed, 5 we rejected the peer's certificate,
+6 the peer rejected ours, 7 timeout, 8 the peer does not speak TLS,
 10 findings.
 """
 
@@ -38,3 +43,5 @@ app.add_command(demo)
 app.add_command(connect)
 app.add_command(serve)
 app.add_command(check)
+app.add_command(decode)
+app.add_command(explain)

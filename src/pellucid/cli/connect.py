@@ -51,10 +51,10 @@ Examples:
   pellucid connect 192.0.2.7:8443 --server-name www.example.org
   pellucid connect api.example.org --cert me.pem --key me.key
   pellucid connect example.org --alpn h2 --alpn http/1.1 --json trace.json
-  pellucid connect example.org --tls 1.2          no TLS 1.3, whatever the server could do
-  pellucid connect example.org --compare openssl,python    would they take its certificates, too?
+  pellucid connect example.org --tls 1.2    nothing newer, even if it could
+  pellucid connect example.org --compare openssl,python
   pellucid connect example.org --revocation hard --fetch-status
-  pellucid connect old.example.org --policy compatible    what it speaks, and what that lacks
+  pellucid connect old.example.org --policy compatible    take what is old
 """
 
 
@@ -163,6 +163,7 @@ def run(request: Request, output: Output) -> int:
     from pellucid.trace.failure import tls_began
 
     trace = output.trace()
+    trace.place = request.host, request.port
     captured = output.capture(trace)
     error: Exception | None = None
     config: ClientConfig | None = None
@@ -182,9 +183,7 @@ def run(request: Request, output: Output) -> int:
         code = exit_code_of(code, verdicts_of(trace, request.compare))
     _tell(trace, output, request, Exit(code))
     output.write_json(trace)
-    output.write_html(
-        [trace], heading=f"{request.host} port {request.port}", place=(request.host, request.port)
-    )
+    output.write_html([trace], heading=f"{request.host} port {request.port}")
     return code
 
 
@@ -254,7 +253,7 @@ def _tell(trace: Trace, output: Output, request: Request, code: Any) -> None:
     if summary.outcome:
         show_summary(story, summary)
         if summary.outcome.failure:
-            show_failure(story, summary.outcome.failure, code, host=request.host, port=request.port)
+            show_failure(story, summary.outcome.failure, code, place=trace.place)
     if request.compare:
         from pellucid.cli.comparing import show_comparison, verdicts_of
 

@@ -52,19 +52,20 @@ closes properly. Nothing leaves this machine and nothing is kept.
 
 \b
 Examples:
-  pellucid demo                        the handshake that a browser makes today
-  pellucid demo -v                     with every field of every message
-  pellucid demo --mutual               the client shows a certificate, too
-  pellucid demo --resume               come back with a ticket
-  pellucid demo --group secp384r1      the client guesses wrong: HelloRetryRequest
-  pellucid demo --certificate mldsa65  post-quantum signatures, and their size
-  pellucid demo --tls 1.2 --key-exchange rsa     the handshake of the textbooks
-  pellucid demo --tls 1.2 --key-exchange ecdhe   the same with forward secrecy
-  pellucid demo --tls 1.2 --resume     the abbreviated handshake
-  pellucid demo --tls 1.2 --suite TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA   what CBC lacks
-  pellucid demo --fault certificate_expired    what a client finds; all: --list-faults
-  pellucid demo --seed 1 --json -      the same each time, as data
-  pellucid demo --pcapng - | wireshark -k -i -   decrypted in Wireshark, packet by packet
+  pellucid demo                       the handshake that a browser makes
+  pellucid demo -v                    with every field of every message
+  pellucid demo --mutual              the client shows a certificate, too
+  pellucid demo --resume              come back with a ticket
+  pellucid demo --group secp384r1     a wrong guess, and HelloRetryRequest
+  pellucid demo --certificate mldsa65    post-quantum signatures
+  pellucid demo --tls 1.2 --key-exchange rsa      that of the textbooks
+  pellucid demo --tls 1.2 --key-exchange ecdhe    with forward secrecy
+  pellucid demo --tls 1.2 --resume    the abbreviated handshake
+  pellucid demo --suite TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA --tls 1.2
+  pellucid demo --fault certificate_expired    what a client finds
+  pellucid demo --seed 1 --json -     the same each time, as data
+  pellucid demo --html page.html      all of it in a browser
+  pellucid demo --pcapng - | wireshark -k -i -    in Wireshark, decrypted
 """
 
 
@@ -80,7 +81,9 @@ Examples:
 @click.option(
     "--certificate",
     type=click.Choice(CERTIFICATE_KINDS),
-    help="Kind of the certificates' keys. Default: ecdsa; rsa where TLS 1.2 needs it for the key exchange.",
+    metavar="KIND",
+    help=f"Kind of the certificates' keys: {', '.join(CERTIFICATE_KINDS)}. Default: ecdsa; rsa where TLS 1.2"
+    " needs it for the key exchange.",
 )
 @click.option("--mutual", is_flag=True, help="The client shows a certificate as well (mutual TLS).")
 @click.option("--resume", is_flag=True, help="Connect twice; the second time with the ticket of the first.")
@@ -120,6 +123,7 @@ def run(plan: Plan, output: Output) -> int:
     error = None
     for number in range(1 + plan.resume):
         trace = output.trace(still=plan.seed is not None, laboratory=True)
+        trace.place = _SERVER_NAME, "PORT"
         traces.append(trace)
         captured = output.capture(trace, _SERVER_NAME)
         error = _connect(replace(client, trace=trace), replace(server, trace=trace))
@@ -226,7 +230,7 @@ def _tell(trace: Trace, output: Output, plan: Plan, error: Exception | None, *, 
     story.line()
     show_summary(story, summary)
     if summary.outcome and summary.outcome.failure:
-        show_failure(story, summary.outcome.failure, exit_code(error), host=_SERVER_NAME)
+        show_failure(story, summary.outcome.failure, exit_code(error), place=trace.place)
     if final and story.has_redacted(steps):
         story.line()
         story.paragraph(

@@ -16,6 +16,7 @@ from pellucid.errors import Misuse
 __all__ = [
     "CERTIFICATE_KINDS",
     "OUTPUTS",
+    "SHOWN",
     "common",
     "crl_option",
     "fault_options",
@@ -26,6 +27,7 @@ __all__ = [
     "readable_file",
     "revocation_options",
     "revocation_settings",
+    "showing",
     "tls_option",
 ]
 
@@ -39,6 +41,8 @@ OUTPUTS = (
     *("verbosity", "json_file", "html_file", "keylog_file", "pcapng_file"),
     *("secrets", "reveal_secrets"),
 )
+# The same for `showing`.
+SHOWN = ("verbosity", "json_file", "html_file", "reveal_secrets")
 
 CERTIFICATE_KINDS = (
     "ecdsa",
@@ -191,54 +195,58 @@ def revocation_settings(level: str | None, crls: Sequence[Path], *, fetches: boo
     return settings
 
 
-def common(function: F) -> F:
-    """What all commands share: how much is shown, and where data goes."""
+def _file_option(option: str, text: str) -> Callable[[F], F]:
+    """An option that names a file to be written."""
     file = click.Path(dir_okay=False, writable=True, allow_dash=True)
-    options = [
-        click.option(
-            "-v", "--verbose", "verbosity", count=True, help="-v shows fields, -vv shows bytes as well."
-        ),
-        click.option("--json", "json_file", type=file, metavar="FILE", help="Write the trace; - is stdout."),
-        click.option(
-            "--html",
-            "html_file",
-            type=file,
-            metavar="FILE",
-            help="Write a page that shows all of it in a browser, bytes and keys too; - is stdout.",
-        ),
-        click.option(
-            "--keylog",
-            "keylog_file",
-            type=file,
-            metavar="FILE",
-            help="Append the secrets that Wireshark needs; - is stdout. Default: SSLKEYLOGFILE, if set. "
-            "Who has the file can read the connections.",
-        ),
-        click.option(
-            "--pcapng",
-            "pcapng_file",
-            type=file,
-            metavar="FILE",
-            help="Write a capture that Wireshark opens decrypted; - is stdout, for a pipe into it. "
-            "Who has the file can read the connections.",
-        ),
-        click.option(
-            "--no-secrets",
-            "secrets",
-            is_flag=True,
-            flag_value=False,
-            default=True,
-            help="Leave the secrets out of the capture, which stays encrypted then.",
-        ),
-        click.option(
-            "--reveal-secrets",
-            "--show-secrets",
-            "reveal_secrets",
-            is_flag=True,
-            help="UNSAFE: show secrets and keys themselves, in the story, the JSON and the page, and not "
-            "only length and fingerprint. Who has them can read the connection.",
-        ),
-    ]
+    return click.option(option, f"{option[2:]}_file", type=file, metavar="FILE", help=text)
+
+
+_VERBOSE = click.option(
+    "-v", "--verbose", "verbosity", count=True, help="-v shows fields, -vv shows bytes as well."
+)
+_JSON = _file_option("--json", "Write the trace; - is stdout.")
+_HTML = _file_option(
+    "--html", "Write a page that shows all of it in a browser, bytes and keys too; - is stdout."
+)
+_KEYLOG = _file_option(
+    "--keylog",
+    "Append the secrets that Wireshark needs; - is stdout. Default: SSLKEYLOGFILE, if set. "
+    "Who has the file can read the connections.",
+)
+_PCAPNG = _file_option(
+    "--pcapng",
+    "Write a capture that Wireshark opens decrypted; - is stdout, for a pipe into it. "
+    "Who has the file can read the connections.",
+)
+_NO_SECRETS = click.option(
+    "--no-secrets",
+    "secrets",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Leave the secrets out of the capture, which stays encrypted then, and of a demo's page.",
+)
+_REVEAL = click.option(
+    "--reveal-secrets",
+    "--show-secrets",
+    "reveal_secrets",
+    is_flag=True,
+    help="UNSAFE: show secrets and keys themselves, in the story, the JSON and the page, and not "
+    "only length and fingerprint. Who has them can read the connection.",
+)
+
+
+def common(function: F) -> F:
+    """What all commands share that connect: how much is shown, and where data goes."""
+    return _with(function, _VERBOSE, _JSON, _HTML, _KEYLOG, _PCAPNG, _NO_SECRETS, _REVEAL)
+
+
+def showing(function: F) -> F:
+    """Of these, what is about a story, wherever it comes from."""
+    return _with(function, _VERBOSE, _JSON, _HTML, _REVEAL)
+
+
+def _with(function: F, *options: Callable[[F], F]) -> F:
     for option in reversed(options):
         function = option(function)
     return function

@@ -6,8 +6,8 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
@@ -23,7 +23,7 @@ from pellucid.trace import Trace
 from pellucid.trace.json import dumps
 from pellucid.trace.redacting import redacted
 
-__all__ = ["Output", "storyteller", "write_data"]
+__all__ = ["DataFile", "Output", "storyteller", "write_data"]
 
 T = TypeVar("T")
 
@@ -46,7 +46,9 @@ class Output:
         pcapng_file: str | None = None,
         secrets: bool = True,
         reveal_secrets: bool = False,
+        writes_keys: bool = True,
     ) -> None:
+        """``writes_keys`` False: no key log is written, whatever SSLKEYLOGFILE says."""
         files = {"--json": json_file, "--html": html_file, "--keylog": keylog_file, "--pcapng": pcapng_file}
         taken = [option for option, file in files.items() if file == _STDOUT]
         if len(taken) > 1:
@@ -55,14 +57,18 @@ class Output:
             if file and file != _STDOUT and not Path(file).absolute().parent.is_dir():
                 # Said now, and not after a long story.
                 raise click.UsageError(f"{option}: {file}: there is no such folder")
+        #: Whether data is written to a terminal, where nothing else should come between.
+        self.data_on_terminal = bool(taken) and sys.stdout.isatty()
         self.json_file = json_file
         self.html_file = html_file
         self.reveal_secrets = reveal_secrets
+        # Of a laboratory's secrets, which the page shows unless it is to be without.
+        self._reveals_laboratory = html_file is not None and secrets
         self.story = storyteller(verbosity, beside=bool(taken))
         self._keylog_file = keylog_file
         self._lock = threading.Lock()
         self._opened = ExitStack()
-        self._key_log = self._open_key_log()
+        self._key_log = self._open_key_log() if writes_keys else None
         self._capture: CaptureFile | None = None
         if pcapng_file:
             self._capture = CaptureFile(pcapng_file, secrets=secrets, warn=self.warn)
@@ -124,7 +130,7 @@ class Output:
 
         ``laboratory``: its secrets are worth nothing, so that a page may show them without being asked to.
         """
-        reveal = self.reveal_secrets or (laboratory and self.html_file is not None)
+        reveal = self.reveal_secrets or (laboratory and self._reveals_laboratory)
         if still:
             return Trace(reveal_secrets=reveal, clock=lambda: 0.0, started_at=FIXED_NOW)
         return Trace(reveal_secrets=reveal)
@@ -162,6 +168,60 @@ class Output:
 
             write_data("--html", self.html_file, page(traces, **words), private=self.reveal_secrets)
 
+    def json_data(self) -> DataFile | None:
+        """Where ``--json`` says, for who writes it piece by piece; None if it does not say."""
+        return self._opened.enter_context(self._data("--json", self.json_file)) if self.json_file else None
+
+    def _write(self, option: str, name: str, text: str) -> None:
+        with self._data(option, name) as file:
+            file.write(text)
+
+    def _data(self, option: str, name: str) -> DataFile:
+        # What shows secrets is a key log too.
+        return DataFile(option, name, private=self.reveal_secrets)
+
+
+class DataFile:
+    """What an option names to be written. It is made with the first piece: where there is nothing to be
+    written, what was there before stays.
+    """
+
+    def __init__(self, option: str, name: str, *, private: bool) -> None:
+        self._option = option
+        self._name = name
+        self._private = private
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            with self._telling():
+                self._file.close()
+
+    def write(self, text: str) -> None:
+        if self._name == _STDOUT:
+            sys.stdout.write(text)
+            return
+        with self._telling():
+            self._file = self._file or self._open()
+            self._file.write(text)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise click.UsageError(f"{self._option}: {self._name}: {error.strerror}") from error
+
+    def _open(self) -> IO[str]:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        descriptor = os.open(self._name, flags, 0o600 if self._private else 0o666)
+        if self._private and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)
+        return os.fdopen(descriptor, "w", encoding="utf-8")
+
 
 def storyteller(verbosity: int, *, beside: bool) -> Storyteller:
     """Who tells a story on standard output; ``beside`` data that goes there, on standard error."""
@@ -171,16 +231,5 @@ def storyteller(verbosity: int, *, beside: bool) -> Storyteller:
 
 def write_data(option: str, name: str, text: str, *, private: bool = False) -> None:
     """Write ``text`` to the file that ``option`` names, or to standard output; ``private``: for its owner."""
-    if name == _STDOUT:
-        sys.stdout.write(text)
-        return
-    try:
-        # What shows secrets is a key log too.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        descriptor = os.open(name, flags, 0o600 if private else 0o666)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            if private and stat.S_ISREG(os.fstat(descriptor).st_mode):
-                os.fchmod(descriptor, 0o600)
-            file.write(text)
-    except OSError as error:
-        raise click.UsageError(f"{option}: {name}: {error.strerror}") from error
+    with DataFile(option, name, private=private) as file:
+        file.write(text)

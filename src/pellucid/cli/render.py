@@ -24,8 +24,8 @@ _WIDEST = 100
 _INDENT = 4
 _LABEL = 17
 _LANES = {"client": "client ───▶       ", "server": "       ◀─── server"}
-_ACTORS = {"client": "client            ", "server": "            server"}
-_STYLES = {"client": "cyan", "server": "magenta"}
+_ACTORS = {"client": "client            ", "server": "            server", "onlooker": "     onlooker     "}
+_STYLES = {"client": "cyan", "server": "magenta", "onlooker": "blue"}
 _BYTES_A_LINE = 16
 
 
@@ -84,7 +84,8 @@ class Storyteller:
             self.step(step)
 
     def step(self, step: Step) -> None:
-        self.line(self._title(step))
+        for line in self._title(step):
+            self.line(line)
         self.paragraph(step.purpose)
         if step.textbook and self.corrects:
             self.paragraph(f"Unlike the textbook: {step.textbook}", "italic yellow")
@@ -100,21 +101,24 @@ class Storyteller:
                 self.line(Text(" " * _INDENT + event.name, "dim"))
                 self.hexdump(event.value)
 
-    def _title(self, step: Step) -> Text:
-        lane = (_LANES if step.kind == "message" else _ACTORS)[step.side]
+    def _title(self, step: Step) -> list[Text]:
+        """Lane, title and, to the right, what carried it: in a line of its own where there is no room."""
+        lane = (_LANES if step.kind == "message" else _ACTORS)[step.actor]
         title = Text()
         title.append(f"{step.number:>3} ", "dim")
-        title.append(lane, _STYLES[step.side])
+        title.append(lane, _STYLES[step.actor])
         title.append("  ")
         if not step.ok:
             title.append("✗ ", "bold red")
         title.append(step.title, "bold" if step.ok else "bold red")
-        if step.kind == "message":
-            carried = f"{step.size:,} byte{'' if step.size == 1 else 's'}, {step.protection}"
-            room = self.width - title.cell_len - len(carried)
-            title.append(" " * room if room > 1 else "  ")
-            title.append(carried, "yellow" if step.protection == "in the clear" else "green")
-        return title
+        if step.kind != "message":
+            return [title]
+        size = f"{step.size:,} byte{'' if step.size == 1 else 's'}, {step.protection}"
+        carried = Text(size, "yellow" if step.protection == "in the clear" else "green")
+        room = self.width - title.cell_len - carried.cell_len
+        if room < 2:
+            return [title, Text(" " * max(self.width - carried.cell_len, _INDENT)) + carried]
+        return [title + Text(" " * room) + carried]
 
     def _detail(self, detail: Detail) -> None:
         style = "" if detail.ok else "bold red"

@@ -29,7 +29,8 @@ def show_summary(story: Storyteller, summary: Summary) -> None:
         if found:
             story.paragraph(found.text)
         return
-    story.line(Text(f"✓ connected: {outcome.protocol} {outcome.cipher_suite}", "bold green"))
+    agreed = " ".join(filter(None, (outcome.protocol, outcome.cipher_suite)))
+    story.line(Text(f"✓ connected: {agreed or 'by what was not captured'}", "bold green"))
     for row in summary_rows(summary):
         story.row(row.label, row.value, row.note)
 
@@ -39,15 +40,15 @@ def show_failure(
     failure: Failure,
     code: Exit | None = None,
     *,
-    host: str = "HOST",
-    port: int | str = "PORT",
+    place: tuple[str, int | str] = ("HOST", "PORT"),
     seen_on: Side | None = None,
 ) -> None:
-    """What happened, why, and what to do next; ``host`` and ``port`` go into the commands.
+    """What happened, why, and what to do next; ``place``, host and port, goes into the commands.
 
     ``code`` is what the command exits with on account of it. ``seen_on``: it is neither ours nor the peer's
     failure but that of this side of somebody's connection.
     """
+    failure = failure.at(place)
     story.line(Text(f"✗ failed: {failure.id.replace('_', ' ')}", "bold red"))
     rows = [
         ("Observed", failure.observed),
@@ -61,7 +62,7 @@ def show_failure(
     ]
     for label, text in rows:
         if text:
-            story.row(label, text.replace("{host}", host).replace("{port}", str(port)))
+            story.row(label, text)
 
 
 def _alert(failure: Failure, seen_on: Side | None) -> str:

@@ -120,7 +120,8 @@ class Wish:
     type=click.Choice(CERTIFICATE_KINDS),
     default="ecdsa",
     show_default=True,
-    help="Kind of the laboratory's certificate.",
+    metavar="KIND",
+    help=f"Kind of the laboratory's certificate: {', '.join(CERTIFICATE_KINDS)}.",
 )
 @click.option(
     "--write-root",

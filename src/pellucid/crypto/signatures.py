@@ -47,7 +47,7 @@ class Algorithm(ABC):
 
     @abstractmethod
     def verify(self, public_key: Any, signature: bytes, data: bytes) -> None:
-        """Raises InvalidSignature unless `signature` is one of `data`, or as `check_rsa_size` does."""
+        """Raises InvalidSignature unless `signature` is one of `data`, however large the key."""
 
 
 class Ecdsa(Algorithm):
@@ -96,7 +96,6 @@ class RsaPss(Algorithm):
         return private_key.sign(data, self._padding, self._hash)
 
     def verify(self, public_key: rsa.RSAPublicKey, signature: bytes, data: bytes) -> None:
-        check_rsa_size(public_key)
         public_key.verify(signature, data, self._padding, self._hash)
 
 
@@ -116,7 +115,6 @@ class RsaPkcs1(Algorithm):
         return private_key.sign(data, self._padding, self._hash)
 
     def verify(self, public_key: rsa.RSAPublicKey, signature: bytes, data: bytes) -> None:
-        check_rsa_size(public_key)
         public_key.verify(signature, data, self._padding, self._hash)
 
 
@@ -213,14 +211,23 @@ def sign(
     return algorithm.sign(private_key, data)
 
 
-def verify(public_key: Any, scheme: int, signature: bytes, data: bytes, *, tls12: bool = False) -> None:
+def verify(
+    public_key: Any,
+    scheme: int,
+    signature: bytes,
+    data: bytes,
+    *,
+    tls12: bool = False,
+    rsa_minimum_bits: int | None = None,
+) -> None:
     """Returns if `signature` is one of `data` by `public_key` and `scheme`; raises otherwise.
 
     PeerMisbehaved(BAD_SIGNATURE) if it is not; PeerMisbehaved(ILLEGAL_PARAMETER) if the scheme is not one
     for the key; CertificateRejected(WEAK_KEY) for an RSA key below `RSA_MINIMUM_BITS`,
     (UNSUPPORTED_CERTIFICATE) for one above `RSA_MAXIMUM_BITS`. The library does not tell id-RSASSA-PSS keys
     from rsaEncryption: whether rsae or pss schemes may be used follows from the certificate, by
-    `schemes_for`. `tls12`: by what the scheme means in TLS 1.2.
+    `schemes_for`. `tls12`: by what the scheme means in TLS 1.2. `rsa_minimum_bits` is given only
+    by who looks on and decides nothing.
     """
     algorithm = (_ALGORITHMS12 if tls12 else _ALGORITHMS).get(scheme)
     # RFC 9846 4.5.2: "the signature algorithm MUST be compatible with the key in the sender's end-entity
@@ -232,6 +239,8 @@ def verify(public_key: Any, scheme: int, signature: bytes, data: bytes, *, tls12
         raise PeerMisbehaved(
             Reason.ILLEGAL_PARAMETER, f"the peer signed with {name}, {needed}; its key is a {kind}"
         )
+    if isinstance(public_key, rsa.RSAPublicKey):
+        check_rsa_size(public_key, rsa_minimum_bits)
     try:
         algorithm.verify(public_key, signature, data)
     except InvalidSignature as error:
@@ -239,13 +248,14 @@ def verify(public_key: Any, scheme: int, signature: bytes, data: bytes, *, tls12
         raise PeerMisbehaved(Reason.BAD_SIGNATURE, f"the peer's {name} signature is wrong") from error
 
 
-def check_rsa_size(public_key: rsa.RSAPublicKey) -> None:
-    """Raises CertificateRejected unless the key is within `RSA_MINIMUM_BITS` and `RSA_MAXIMUM_BITS`."""
+def check_rsa_size(public_key: rsa.RSAPublicKey, minimum_bits: int | None = None) -> None:
+    """Raises CertificateRejected unless the key is within `RSA_MINIMUM_BITS`, or the minimum that is given,
+    and `RSA_MAXIMUM_BITS`.
+    """
     bits = public_key.key_size
-    if bits < RSA_MINIMUM_BITS:
-        raise CertificateRejected(
-            Reason.WEAK_KEY, f"an RSA key of {bits} bits; {RSA_MINIMUM_BITS} is the least"
-        )
+    minimum_bits = RSA_MINIMUM_BITS if minimum_bits is None else minimum_bits
+    if bits < minimum_bits:
+        raise CertificateRejected(Reason.WEAK_KEY, f"an RSA key of {bits} bits; {minimum_bits} is the least")
     if bits > RSA_MAXIMUM_BITS:
         raise CertificateRejected(
             Reason.UNSUPPORTED_CERTIFICATE, f"an RSA key of {bits} bits; {RSA_MAXIMUM_BITS} is the most"

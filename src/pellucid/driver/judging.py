@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pellucid.errors import CertificateRejected, Misuse
@@ -25,7 +26,7 @@ def judge(hs: AnyHandshake, asked: VerifyIdentity) -> VerifiedIdentity:
         identity = _verify(hs, asked)
     except CertificateRejected as error:
         if trace:
-            trace.certificate(whose=asked.whose, path=_summaries(asked.chain, error.reason), ok=False)
+            trace.certificate(whose=asked.whose, path=refused(asked.chain, error), ok=False)
             _tell_paths(hs, asked, trace)
             trace.check(what="certificate_chain", expected=_EXPECTED, found=error.detail, ok=False)
         raise
@@ -104,13 +105,18 @@ def _tell_paths(hs: AnyHandshake, asked: VerifyIdentity, trace: TraceView) -> No
     trace.paths(whose=asked.whose, **path_parts(report))
 
 
-def _summaries(chain: tuple[bytes, ...], verdict: str) -> list[CertificateSummary]:
-    """What can be told of a refused chain; a certificate that cannot be read is left out."""
+def refused(chain: Sequence[bytes], error: CertificateRejected) -> list[CertificateSummary]:
+    """What can be told of a refused chain: the fault at the certificate that has it, the leaf if none does.
+
+    Of the others not everything was looked at. One that cannot be read is left out.
+    """
     from pellucid.trace import summary_of  # noqa: PLC0415 - as above
 
+    at_fault = error.certificate if error.certificate in chain else next(iter(chain), b"")
     found = []
     for number, der in enumerate(chain, 1):
         try:
+            verdict = error.reason if der == at_fault else "not checked"
             found.append(summary_of(parse_certificate(der, f"certificate {number}"), verdict))
         except (Misuse, *UNDECODABLE):
             continue

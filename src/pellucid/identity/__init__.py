@@ -3,7 +3,7 @@ chains.
 """
 
 from pellucid.identity.allow import AllowedClients
-from pellucid.identity.credentials import Credential, PrivateKey
+from pellucid.identity.credentials import Credential, PrivateKey, load_rsa_private_key
 from pellucid.identity.names import DnsName, IpAddress, ServerName, parse_server_name
 from pellucid.identity.profile import CERTIFICATE_PROFILES, CertificateProfile
 from pellucid.identity.rules import PublicKey, Purpose
@@ -12,6 +12,7 @@ from pellucid.identity.verify import MAX_CHAIN_LENGTH, VerifiedIdentity, verify_
 
 __all__ = [
     "Credential",
+    "load_rsa_private_key",
     "TrustStore",
     "AllowedClients",
     "VerifiedIdentity",

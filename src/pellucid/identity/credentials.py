@@ -297,6 +297,14 @@ def _load_key(pem: bytes, password: bytes | None) -> PrivateKey:
         raise _bad(f"the private key cannot be read{hint}: {error}") from error
 
 
+def load_rsa_private_key(pem: bytes) -> rsa.RSAPrivateKey:
+    """The RSA key in ``pem``, for what was encrypted with its certificate. Misuse for any other."""
+    key = _load_key(pem, None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise _bad(f"the private key is {kind_of_key(key.public_key())} one, and an RSA key is wanted")
+    return key
+
+
 def _belongs(key: PrivateKey, certificate: x509.Certificate) -> bool:
     try:
         public = certificate.public_key()

@@ -13,10 +13,11 @@ from cryptography.x509 import DuplicateExtension, InvalidVersion, UnsupportedGen
 
 #: All that pyca raises for a certificate with a part that it cannot decode. Names, keys and extensions are
 #: decoded when they are asked for, so any of these can come late. The warning is an error only where the
-#: application asked for that; KeyError is a TLS feature (RFC 7633) whose number it has no name for.
+#: application asked for that; KeyError comes of a TLS feature (RFC 7633) that has no name.
 UNDECODABLE = (
     ValueError,
     TypeError,
+    KeyError,
     InvalidVersion,
     DuplicateExtension,
     UnsupportedGeneralNameType,

@@ -12,6 +12,7 @@ from typing import NamedTuple, NoReturn, TypeAlias, TypeVar
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import (
     ExtendedKeyUsageOID,
     ExtensionOID,
@@ -134,7 +135,8 @@ class Seen(NamedTuple):
 
 def refuse(certificate: x509.Certificate, position: int, reason: Reason, fault: str) -> NoReturn:
     """Raises CertificateRejected whose detail is the certificate's place and subject, and its fault."""
-    raise CertificateRejected(reason, f"{where(certificate, position)} {fault}")
+    der = certificate.public_bytes(Encoding.DER)
+    raise CertificateRejected(reason, f"{where(certificate, position)} {fault}", certificate=der)
 
 
 def where(certificate: x509.Certificate, position: int) -> str:

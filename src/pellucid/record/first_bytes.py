@@ -42,10 +42,15 @@ def require_tls(data: bytes, more: Iterable[bytes] = ()) -> None:
     # RFC 9846 5.1: legacy_record_version "MUST be ignored for all purposes", so the type alone decides.
     if data[0] in _TYPES:
         return
-    seen = b"".join((data[:_SHOWN], *more))[:_SHOWN]
     _refuse_ssl2(data)
+    raise PeerMisbehaved(Reason.NOT_TLS, f"the first bytes are {likeness(b''.join((data[:_SHOWN], *more)))}")
+
+
+def likeness(data: bytes) -> str:
+    """What bytes that are no TLS record look like, and their beginning, as text if they are text."""
+    seen = data[:_SHOWN]
     what = next((name for start, name in _KNOWN_STARTS if seen.startswith(start)), "not a TLS record")
-    raise PeerMisbehaved(Reason.NOT_TLS, f"the first bytes are {what}: {_printable(seen)}")
+    return f"{what}: {_printable(seen)}"
 
 
 def _refuse_ssl2(data: bytes) -> None:

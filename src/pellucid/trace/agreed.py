@@ -12,6 +12,7 @@ from pellucid.trace.suites import Anatomy, anatomy
 __all__ = ["NOTHING", "Agreed", "agreed_in", "extensions_of", "versions_offered"]
 
 TLS12, TLS13 = "TLSv1.2", "TLSv1.3"
+_OLDER = ("SSLv3", "TLSv1", "TLSv1.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Agreed:
 
     @property
     def tls12(self) -> bool:
-        return self.protocol == TLS12
+        """Of TLS 1.2, or older, which is told alike: only captures have that."""
+        return self.protocol in (TLS12, *_OLDER)
 
     @property
     def suite(self) -> Anatomy | None:

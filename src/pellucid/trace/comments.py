@@ -56,6 +56,6 @@ class Comments:
     def _tell(self, step: Step) -> str:
         self._told.add(step.number)
         fails = "" if step.ok else ": this fails"
-        text = f"step {step.number}: {step.side} {step.title}{fails}. {step.purpose}"
+        text = f"step {step.number}: {step.actor} {step.title}{fails}. {step.purpose}"
         faults = (f" {detail.label}: {detail.value}." for detail in step.details if not detail.ok)
         return escaped("".join((text, *faults)))

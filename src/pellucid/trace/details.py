@@ -12,11 +12,13 @@ from pellucid.trace.events import (
     ChoiceEvent,
     Event,
     KeysEvent,
+    MessageEvent,
     Redacted,
     SealedEvent,
     SecretEvent,
 )
 from pellucid.trace.explanations import event_id, explanation
+from pellucid.trace.fingerprints import fingerprints
 from pellucid.trace.paths import PathsEvent
 
 __all__ = ["GREAT_CHECKS", "OPTIONAL_CHOICES", "Detail", "details_of", "ladder", "protection_of", "shown"]
@@ -25,7 +27,7 @@ __all__ = ["GREAT_CHECKS", "OPTIONAL_CHOICES", "Detail", "details_of", "ladder",
 # Checks that deserve a step of their own; the others of one message are told together, in a line each.
 GREAT_CHECKS = frozenset(
     {
-        *("certificate_chain", "revocation"),
+        *("certificate_chain", "certificate_signatures", "revocation"),
         *("certificate_verify", "finished", "psk_binder", "ticket"),
         *("server_key_exchange", "dh_group"),
     }
@@ -79,6 +81,8 @@ def details_of(events: Sequence[Event], agreed: Agreed = NOTHING, *, brief: bool
         rows.append(Detail("makes", _made(secrets), level=1 if brief else 0))
     for event in events:
         match event:
+            case MessageEvent(name="ClientHello"):
+                rows += _fingerprints(event)
             case ChoiceEvent():
                 rows += _choice(event, agreed)
             case CheckEvent():
@@ -101,6 +105,11 @@ def details_of(events: Sequence[Event], agreed: Agreed = NOTHING, *, brief: bool
             case SealedEvent():
                 rows += _sealed(event, brief=brief)
     return rows
+
+
+def _fingerprints(event: MessageEvent) -> list[Detail]:
+    found = fingerprints(event.raw)
+    return [Detail("JA3", found.ja3, level=1), Detail("JA4", found.ja4, level=1)] if found else []
 
 
 def _made(names: list[str]) -> str:

@@ -11,6 +11,10 @@ __all__ = ["summary_rows"]
 
 _MOST_NAMES = 3
 _NOT_SEEN = "not seen: it is in what stays closed"
+_SILENCE = (
+    "the client refused the server's certificate: it ended the connection without sending anything, as those "
+    "do that look at the name last; or it had only come to look"
+)
 
 
 def summary_rows(summary: Summary) -> list[Detail]:
@@ -28,12 +32,16 @@ def summary_rows(summary: Summary) -> list[Detail]:
     ]
     if outcome.alpn:
         rows.append(Detail("protocol inside", outcome.alpn))
+    if summary.left_in_silence:
+        rows.append(Detail("perhaps", _SILENCE))
     rows.append(Detail("round trips", f"{summary.round_trips}, then the client could send data"))
-    handshake = _sizes(summary.handshake_bytes_from_client, summary.handshake_bytes_from_server)
-    rows.append(Detail("handshake", handshake))
+    hidden = _hides(summary)
+    if not hidden:
+        handshake = _sizes(summary.handshake_bytes_from_client, summary.handshake_bytes_from_server)
+        rows.append(Detail("handshake", handshake))
     if summary.bytes_from_client:
         rows.append(Detail("on the wire", _sizes(summary.bytes_from_client, summary.bytes_from_server)))
-    if summary.handshake_us:
+    if summary.handshake_us and not hidden:  # when it was over is not seen either
         milliseconds = summary.handshake_us / 1000
         rows.append(Detail("time", f"{milliseconds:.1f} ms until the handshake was complete"))
     secrecy = explanation(summary.forward_secrecy)
@@ -55,8 +63,10 @@ def _key_exchange(summary: Summary) -> str:
     if summary.agreed.tls12 and summary.outcome and summary.outcome.resumed:
         return "none: the session's master secret, with two new randoms"
     if summary.agreed.key_exchange:
-        group = group or summary.agreed.group or "in a group without a name"
-        return f"{summary.agreed.key_exchange}, {group}"
+        # Of versions and suites that are not followed, the message that names the group is not read.
+        unnamed = "" if _hides(summary) else "in a group without a name"
+        named = group or summary.agreed.group or unnamed
+        return ", ".join(filter(None, (summary.agreed.key_exchange, named)))
     if not group and _hides(summary):
         return _NOT_SEEN
     return group or "none: pre-shared key alone"
@@ -68,18 +78,29 @@ def _sizes(client: int, server: int) -> str:
 
 def _server(summary: Summary) -> str:
     outcome = summary.outcome
+    unproved = summary.server_unproved and _hides(summary)
     if outcome and outcome.resumed:
+        if unproved:
+            return (
+                "the one of the earlier session, if it knew that session's key: that is in what stays closed"
+            )
         return "the one of the earlier session: it knew that session's key"
-    if summary.server_identity is None and summary.agreed.key_exchange == "RSA":
-        return "as it claims: it could decrypt the secret"
-    if summary.server_identity is None and _hides(summary):
-        return _NOT_SEEN
+    if summary.server_fault:
+        subject = summary.server_shown.subject if summary.server_shown else "not proved"
+        return f"{subject}, which does not pass here: {summary.server_fault}"
+    rsa = summary.agreed.key_exchange == "RSA"
     if summary.server_identity is None:
+        if unproved:
+            return _NOT_SEEN
+        if rsa:
+            return "as it claims: it could decrypt the secret"
         return "proved by a pre-shared key" if outcome and not outcome.signature_scheme else "as it claims"
     proof = f", signed with {outcome.signature_scheme}" if outcome and outcome.signature_scheme else ""
-    if summary.agreed.key_exchange == "RSA":
-        proof = ", which could decrypt the secret"
-    return _identity(summary.server_identity) + proof
+    if rsa:
+        closed = ", if it could decrypt the secret: that is in what stays closed"
+        proof = closed if unproved else ", which could decrypt the secret"
+    unjudged = " (trust was not judged: no --cafile)" if summary.unjudged else ""
+    return _identity(summary.server_identity) + unjudged + proof
 
 
 def _client(summary: Summary) -> str:

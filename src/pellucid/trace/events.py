@@ -176,13 +176,18 @@ class ChoiceEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckEvent(Event):
-    """Something the peer sent was held against what it had to be."""
+    """Something the peer sent was held against what it had to be.
+
+    ``by_onlooker``: not ``side`` has done it, but who reads a capture, in its place. What came of it there, a
+    capture does not show.
+    """
 
     kind: ClassVar[str] = "check"
     what: str
     expected: str
     found: str
     ok: bool
+    by_onlooker: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,12 +209,16 @@ class CertificateSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateEvent(Event):
-    """A certificate path was judged: ``path`` from the leaf to the trust anchor, as far as it was found."""
+    """A certificate path was judged: ``path`` from the leaf to the trust anchor, as far as it was found.
+
+    ``by_onlooker``: see ``CheckEvent``.
+    """
 
     kind: ClassVar[str] = "certificate"
     whose: Side
     path: tuple[CertificateSummary, ...]
     ok: bool
+    by_onlooker: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

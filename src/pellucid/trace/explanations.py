@@ -96,14 +96,14 @@ def event_id(event: Event, agreed: Agreed = NOTHING) -> str:  # noqa: PLR0912 - 
         case MessageEvent():
             return f"message:{event.name}{_message_variant(event, agreed)}:{sender(event)}"
         case ChoiceEvent() | CheckEvent():
-            return f"{event.kind}:{event.what}{variant}"
+            return f"{event.kind}:{event.what}{_seen(event)}{variant}"
         case SecretEvent():
             return _secret_id(event, agreed)
         case KeysEvent():
             epoch, _, count = event.epoch.partition(" ")
             return "keys:updated" if epoch == "application" and count.strip("0") else f"keys:{epoch}"
         case CertificateEvent():
-            return f"certificate:{event.whose}{variant}"
+            return f"certificate:{event.whose}{_seen(event)}{variant}"
         case PathsEvent():
             return "step:paths"
         case AlertEvent():
@@ -121,6 +121,13 @@ def event_id(event: Event, agreed: Agreed = NOTHING) -> str:  # noqa: PLR0912 - 
         case OutcomeEvent():
             return f"outcome:{event.status}"
     return event.kind
+
+
+def _seen(event: ChoiceEvent | CheckEvent | CertificateEvent) -> str:
+    """Checks of who looks on have words of their own, where those for the sides would not be true."""
+    what = event.whose if isinstance(event, CertificateEvent) else event.what
+    own = not isinstance(event, ChoiceEvent) and event.by_onlooker
+    return ":seen" if own and f"{event.kind}:{what}:seen" in explanations() else ""
 
 
 def _message_variant(event: MessageEvent, agreed: Agreed) -> str:

@@ -7,7 +7,7 @@ keyed by the failure's id (``failures.toml``); it never names a cause that the r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pellucid.codes import AlertDescription, name_of
@@ -53,6 +53,21 @@ class Failure:
     fix: str
     confirm: str
     rfc: str
+
+    def at(self, place: tuple[str, int | str]) -> Failure:
+        """With host and port of the connection in its advice, where {host} and {port} stand."""
+        host, port = place
+
+        def filled(text: str) -> str:
+            return text.replace("{host}", host).replace("{port}", str(port))
+
+        return replace(
+            self,
+            inferred=filled(self.inferred),
+            possible=filled(self.possible),
+            fix=filled(self.fix),
+            confirm=filled(self.confirm),
+        )
 
 
 def failure_of(

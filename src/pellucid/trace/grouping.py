@@ -15,10 +15,10 @@ from pellucid.trace.events import (
     SecretEvent,
     other_side,
 )
-from pellucid.trace.explanations import is_extended
+from pellucid.trace.explanations import event_id, is_extended
 from pellucid.trace.paths import PathsEvent
 
-__all__ = ["HELD", "OWN_CHOICES", "decided", "group_of", "has_failed"]
+__all__ = ["HELD", "OWN_CHOICES", "decided", "group_of", "has_failed", "is_by_onlooker"]
 
 # Secrets that wait for the message they are for.
 HELD = "held"
@@ -44,6 +44,11 @@ def decided(run: Sequence[Event], agreed: Agreed) -> list[Event]:
     first = next((n for n, event in enumerate(run) if isinstance(event, ChoiceEvent)), 0)
     others = [event for event in run[first:] if not isinstance(event, ChoiceEvent)]
     return [*run[:first], *choices, *others]
+
+
+def is_by_onlooker(event: Event) -> bool:
+    """Whether who reads a capture has checked this."""
+    return isinstance(event, CheckEvent | CertificateEvent) and event.by_onlooker
 
 
 def has_failed(event: Event) -> bool:
@@ -72,13 +77,14 @@ def group_of(event: Event, run: Sequence[Event], agreed: Agreed) -> str:
             return f"choice:client_certificate{variant}" if event.what in OWN_CHOICES else _answer(variant)
         case ChoiceEvent():
             return f"step:choose{variant}"
-        case CertificateEvent() | CheckEvent(what="certificate_chain"):
-            return f"certificate:{other_side(event.side)}{variant}"
+        case CertificateEvent() | CheckEvent(what="certificate_chain" | "certificate_signatures"):
+            seen = ":seen" if event.by_onlooker else ""
+            return f"certificate:{other_side(event.side)}{_unjudged(run) or seen}{variant}"
         case PathsEvent():
             return "step:paths"
         case CheckEvent():
             if event.what in GREAT_CHECKS:
-                return f"check:{event.what}{variant}"
+                return event_id(event, agreed)
             if event.side == "client":
                 return _answer(variant)
             # TLS 1.2 has nothing to check in what comes after the ClientHello that has no step of its own.
@@ -88,6 +94,12 @@ def group_of(event: Event, run: Sequence[Event], agreed: Agreed) -> str:
                 return "step:derive:updated"
             return _session_keys(agreed) if event.epoch == "session" else f"step:derive:{event.epoch}"
     return f"step:derive{variant}"
+
+
+def _unjudged(run: Sequence[Event]) -> str:
+    """A path is judged unless who tells it was given no roots to judge it by, as with a capture."""
+    checks = {event.what for event in run if isinstance(event, CheckEvent)}
+    return ":unjudged" if "certificate_signatures" in checks else ""
 
 
 def _answer(variant: str) -> str:

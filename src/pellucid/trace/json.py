@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.codes import ContentType, name_of
 from pellucid.trace.events import CertificateSummary, Event, MessageEvent, OutcomeEvent, RecordEvent, Redacted
+from pellucid.trace.fingerprints import fingerprints
 from pellucid.trace.summary import final_outcome
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def to_json(trace: Trace, previous: Sequence[Trace] = ()) -> dict[str, Any]:
     """The trace as JSON values; ``previous`` are earlier connections of the same command, oldest first."""
     document: dict[str, Any] = {
         "schema": SCHEMA,
-        "outcome": _outcome(trace.events),
-        "events": [_event(event) for event in trace.events],
+        "outcome": _outcome(trace),
+        "events": [_event(event, trace.place) for event in trace.events],
     }
     if trace.dropped:
         document["dropped"] = trace.dropped
@@ -53,15 +54,13 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def _outcome(events: Sequence[Event]) -> dict[str, Any]:
-    outcome = final_outcome(events)
-    if outcome is None:
-        # The recording stopped before it was known: that is not a connection.
-        return _outcome_fields(OutcomeEvent(n=0, time_us=0, side="client", status="failed"))
-    return _outcome_fields(outcome)
+def _outcome(trace: Trace) -> dict[str, Any]:
+    # None: the recording stopped before it was known, and that is not a connection.
+    outcome = final_outcome(trace.events) or OutcomeEvent(n=0, time_us=0, side="client", status="failed")
+    return _outcome_fields(outcome, trace.place)
 
 
-def _outcome_fields(outcome: OutcomeEvent) -> dict[str, Any]:
+def _outcome_fields(outcome: OutcomeEvent, place: tuple[str, int | str]) -> dict[str, Any]:
     return {
         "status": outcome.status,
         "protocol": outcome.protocol or None,
@@ -72,11 +71,11 @@ def _outcome_fields(outcome: OutcomeEvent) -> dict[str, Any]:
         "resumed": outcome.resumed,
         "server_name": outcome.server_name or None,
         "mutual": outcome.mutual,
-        "failure": asdict(outcome.failure) if outcome.failure else None,
+        "failure": asdict(outcome.failure.at(place)) if outcome.failure else None,
     }
 
 
-def _event(event: Event) -> dict[str, Any]:
+def _event(event: Event, place: tuple[str, int | str]) -> dict[str, Any]:
     document: dict[str, Any] = {
         "n": event.n,
         "time_us": event.time_us,
@@ -84,14 +83,18 @@ def _event(event: Event) -> dict[str, Any]:
         "kind": event.kind,
     }
     if isinstance(event, OutcomeEvent):
-        return document | _outcome_fields(event)
+        return document | _outcome_fields(event, place)
     left_out = _ELSEWHERE | _NOT_OF_RECORDS if isinstance(event, RecordEvent) else _ELSEWHERE
     for name in (f.name for f in fields(event) if f.name not in left_out):
         document[name] = _value(getattr(event, name))
     if document.get("mac_key") == "":  # most suites have none
         del document["mac_key"]
+    if document.get("by_onlooker") is False:  # as of all who take part
+        del document["by_onlooker"]
     if isinstance(event, MessageEvent):
         document["fields"] = [_field(field) for field in event.fields]
+        if event.name == "ClientHello" and (found := fingerprints(event.raw)):
+            document |= {"ja3": found.ja3, "ja4": found.ja4}
     if isinstance(event, RecordEvent):
         document["content_type"] = name_of(event.content_type, ContentType)
     return document

@@ -29,7 +29,7 @@ from pellucid.trace.events import (
     Side,
 )
 from pellucid.trace.explanations import event_id, explanation, explanations, known_id, sender
-from pellucid.trace.grouping import HELD, OWN_CHOICES, decided, group_of, has_failed
+from pellucid.trace.grouping import HELD, OWN_CHOICES, decided, group_of, has_failed, is_by_onlooker
 from pellucid.trace.ordering import as_delivered, is_change_cipher_spec, with_change_cipher_specs_in_place
 from pellucid.trace.paths import PathsEvent
 
@@ -44,8 +44,8 @@ class Step:
 
     ``textbook`` is not empty where the usual picture is wrong, at the first step that shows it. ``size`` is
     in bytes, without record headers and protection; ``protection`` is "in the clear" or whose key of which
-    epoch protects it. ``ok`` is False for a check that failed and for a fatal alert. ``events`` are those
-    that the step was made of.
+    epoch protects it. ``ok`` is False for a check that failed and for a fatal alert. ``onlooker``: not
+    ``side`` does it but who reads a capture, in its place. ``events`` are those that the step was made of.
     """
 
     number: int
@@ -59,8 +59,14 @@ class Step:
     size: int = 0
     protection: str = ""
     ok: bool = True
+    onlooker: bool = False
     details: tuple[Detail, ...] = ()
     events: tuple[Event, ...] = ()
+
+    @property
+    def actor(self) -> str:
+        """Who does it, in a word."""
+        return "onlooker" if self.onlooker else self.side
 
 
 @dataclass(slots=True)
@@ -75,6 +81,7 @@ class _Draft:
     size: int = 0
     protection: str = ""
     ok: bool = True
+    onlooker: bool = False
     details: list[Detail] = field(default_factory=list)
 
 
@@ -92,9 +99,11 @@ class _Narrator:
         ordered = as_delivered if self.agreed.tls12 else with_change_cipher_specs_in_place
         self.events = ordered(events)
         self.both = len({event.side for event in events}) > 1
+        self.watched = any(is_by_onlooker(event) for event in events)
         self.steps: list[_Draft] = []
         self.run: list[Event] = []
         self.held: dict[str, list[Event]] = {}  # by side: secrets that its next proof is made with
+        self.epochs: dict[tuple[Side, str], str] = {}  # by side and way, of the keys in force
         self.hellos = 0
         self.chosen_by_server = {
             event.what for event in events if isinstance(event, ChoiceEvent) and event.side == "server"
@@ -102,6 +111,7 @@ class _Narrator:
 
     def drafts(self) -> list[_Draft]:
         for event in self.events:
+            self.note_epoch(event)
             if isinstance(event, _ACTIONS):
                 if self.run and self.run[0].side != event.side:
                     self.flush()
@@ -158,20 +168,17 @@ class _Narrator:
             return
         self.steps.append(draft)
 
-    def epoch_of(self, alert: AlertEvent) -> str:
+    def note_epoch(self, event: Event) -> None:
         """An alert goes under whichever key is in force, and in the clear where there is none yet."""
+        match event:
+            case KeysEvent():
+                self.epochs[event.side, event.direction] = event.epoch
+            case RecordEvent(content_type=ContentType.alert, encrypted=False):
+                self.epochs[event.side, "write"] = self.epochs[event.side, "read"] = "plaintext"
+
+    def epoch_of(self, alert: AlertEvent) -> str:
         way = "write" if alert.direction == "sent" else "read"
-        epoch = "plaintext"
-        for event in self.events:
-            if event is alert:
-                break
-            if event.side != alert.side:
-                continue
-            if isinstance(event, KeysEvent) and event.direction == way:
-                epoch = event.epoch
-            elif isinstance(event, RecordEvent) and event.content_type == ContentType.alert:
-                epoch = epoch if event.encrypted else "plaintext"
-        return epoch
+        return self.epochs.get((alert.side, way), "plaintext")
 
     def flush(self) -> None:
         """Turn the gathered actions into steps: choosing, verifying, deriving, as they began."""
@@ -179,6 +186,9 @@ class _Narrator:
         if self.both:
             # The client's record of what the server chose repeats what the server's own choice has told.
             run = [e for e in run if not (isinstance(e, ChoiceEvent) and self.is_repeated(e))]
+        if self.watched:
+            # That a client shows no certificate its message says; why, it alone knows.
+            run = [e for e in run if not (isinstance(e, ChoiceEvent) and e.what == "client_certificate")]
         groups: dict[str, list[Event]] = {}
         for event in decided(run, self.agreed):
             groups.setdefault(group_of(event, run, self.agreed), []).append(event)
@@ -206,7 +216,10 @@ class _Narrator:
                     draft.events += events
                     return
         ok = not any(has_failed(event) for event in events)
-        self.steps.append(_Draft("action", key, side, "", events, ok=ok))
+        onlooker = any(is_by_onlooker(event) for event in events)
+        # What was chosen in the clear is read by whoever looks on.
+        onlooker = onlooker or (self.watched and key.startswith("step:answer"))
+        self.steps.append(_Draft("action", key, side, "", events, ok=ok, onlooker=onlooker))
 
 
 # What is proved by knowing a secret: that one's secrets are told with it.
@@ -242,7 +255,7 @@ def _finish(drafts: list[_Draft], agreed: Agreed) -> list[Step]:
         steps.append(Step(
             number=number, kind=draft.kind, id=draft.id, side=draft.side,
             title=title + _times(draft), purpose=purpose, textbook=textbook, rfc=rfc, size=draft.size,
-            protection=draft.protection, ok=draft.ok,
+            protection=draft.protection, ok=draft.ok, onlooker=draft.onlooker,
             details=tuple(details), events=tuple(draft.events)))  # fmt: skip
     return steps
 
@@ -257,6 +270,8 @@ def _action_words(
 ) -> tuple[str, str, str]:
     """An action's title is a verb phrase; a secret in it may bring a correction of the textbook along."""
     if draft.id.startswith("sealed:"):
+        if draft.id == "sealed:not_tls_records":  # it is open to everybody
+            return title, purpose, textbook
         return f"stays closed from here: {title}", purpose, textbook
     if draft.id.startswith("choice:"):
         title = f"chooses its {title}"

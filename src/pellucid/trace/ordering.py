@@ -17,7 +17,8 @@ def is_change_cipher_spec(event: Event) -> bool:
 
 
 def with_change_cipher_specs_in_place(events: Sequence[Event]) -> list[Event]:
-    """Put each ChangeCipherSpec record where it is on the wire: before its flight's first encrypted message.
+    """Put each ChangeCipherSpec record where it is on the wire: before what its flight says
+    encrypted.
 
     Messages are traced when they are queued and records when they are sealed, so that all records of a flight
     come after it. For TLS 1.3.
@@ -31,22 +32,28 @@ def with_change_cipher_specs_in_place(events: Sequence[Event]) -> list[Event]:
 
 def _place(ccs: Event, ordered: Sequence[Event]) -> int:
     """Where in ``ordered`` a ChangeCipherSpec belongs."""
-    encrypted = plaintext = len(ordered)
-    records = False
+    behind = plaintext = len(ordered)
+    records = alerts = 0
     for index in range(len(ordered) - 1, -1, -1):
         other = ordered[index]
         ours = other.side == ccs.side and getattr(other, "direction", "") == "sent"
-        records |= ours and isinstance(other, RecordEvent)
+        if ours and isinstance(other, RecordEvent):
+            records += 1
+            alerts += other.content_type == ContentType.alert
+        elif ours and isinstance(other, AlertEvent):
+            # Its record is not there yet: so the ChangeCipherSpec went before it.
+            behind = behind if alerts else index
+            alerts -= 1
         if not isinstance(other, MessageEvent):
             continue
         if not ours:
             break  # what was said before it is another flight
         if other.encrypted:
-            encrypted = index
+            behind = index
         else:
             plaintext = index
-    if encrypted < len(ordered):
-        return encrypted
+    if behind < len(ordered):
+        return behind
     # Without anything encrypted: at the end of the flight, unless its record was the first of it, as with the
     # ClientHello that follows a HelloRetryRequest.
     return len(ordered) if records else plaintext

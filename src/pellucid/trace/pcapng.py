@@ -25,7 +25,15 @@ from pellucid.trace.blocks import (
     section_header,
 )
 from pellucid.trace.comments import Comments
-from pellucid.trace.events import AlertEvent, Event, MessageEvent, RecordEvent, Side, UnreadEvent
+from pellucid.trace.events import (
+    AlertEvent,
+    Event,
+    MessageEvent,
+    RecordEvent,
+    Side,
+    UnreadEvent,
+    other_side,
+)
 from pellucid.trace.explanations import sender
 from pellucid.trace.recorder import Trace
 from pellucid.trace.summary import final_outcome
@@ -270,14 +278,14 @@ def _shown(events: Iterable[Event], *, both: bool) -> list[RecordEvent | UnreadE
 
 def _sender(event: RecordEvent | UnreadEvent) -> Side:
     received = isinstance(event, UnreadEvent) or event.direction == "received"
-    return _other(event.side) if received else event.side
+    return other_side(event.side) if received else event.side
 
 
 def _closes_first(events: Sequence[Event]) -> Side:
     """Who probably closed TCP first: who is known to have gone, or the first who said so."""
     outcome = final_outcome(events)
     if outcome and outcome.failure and outcome.failure.id in _CLOSED_BY_PEER:
-        return _other(outcome.side)
+        return other_side(outcome.side)
     if outcome and outcome.failure and outcome.failure.id in _PEER_IS_SILENT:
         return outcome.side
     for event in events:
@@ -286,7 +294,3 @@ def _closes_first(events: Sequence[Event]) -> Side:
         ):
             return "client" if sender(event) == "client" else "server"
     return "client"
-
-
-def _other(side: Side) -> Side:
-    return "server" if side == "client" else "client"

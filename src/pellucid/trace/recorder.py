@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pellucid.errors import TLSError
 from pellucid.trace.events import (
@@ -53,6 +53,8 @@ PUBLIC_INPUTS = frozenset(
         *("client_share", "server_share", "our_share", "their_share", "peer_share"),
         *("client_random", "server_random", "nonce", "ticket_nonce"),
         *("clienthello.random", "serverhello.random", "session_hash"),
+        # what RSA key exchange sends in the clear
+        *("client_version", "encrypted_pre_master_secret"),
     }
 )
 
@@ -65,11 +67,11 @@ class Trace:
     ``clock`` gives seconds; only differences are used. ``started_at`` is when the recording began, in POSIX
     seconds; now, unless given. ``limit`` bounds record and data events together: a handshake has a few dozen,
     so 1,000 keeps the whole of it, while a download of gigabytes fills 16 MiB at most. ``dropped`` counts
-    those not kept.
+    those not kept. ``place`` is host and port of the server, for the advice in a failure.
     """
 
-    __slots__ = ("_clock", "_known", "_limit", "_numerous", "_start", "dropped", "events", "reveal_secrets",
-                 "started_at")  # fmt: skip
+    __slots__ = ("_clock", "_known", "_limit", "_numerous", "_start", "dropped", "events", "place",
+                 "reveal_secrets", "started_at")  # fmt: skip
 
     def __init__(
         self,
@@ -82,6 +84,7 @@ class Trace:
         self.events: list[Event] = []
         self.reveal_secrets = reveal_secrets
         self.dropped = 0
+        self.place: tuple[str, int | str] = ("HOST", "PORT")
         self._clock = clock
         self._start = clock()
         self.started_at = time.time() if started_at is None else started_at
@@ -128,6 +131,9 @@ class TraceView:
     """What one side records. Always true, so that ``if trace:`` reads as "is anybody watching"."""
 
     __slots__ = ("_add", "side", "trace")
+
+    #: Whether who records is not that side, but reads a capture: then the checks are its own.
+    is_onlooker: ClassVar[bool] = False
 
     def __init__(self, trace: Trace, side: Side) -> None:
         self.trace = trace
@@ -229,13 +235,14 @@ class TraceView:
         n, time_us = self.trace.stamp()
         self._add(CheckEvent(n=n, time_us=time_us, side=self.side, what=what,
                              expected=expected if isinstance(expected, str) else expected.hex(),
-                             found=found if isinstance(found, str) else found.hex(), ok=ok))  # fmt: skip
+                             found=found if isinstance(found, str) else found.hex(), ok=ok,
+                             by_onlooker=self.is_onlooker))  # fmt: skip
 
     def certificate(self, *, whose: Side, path: Sequence[CertificateSummary], ok: bool) -> None:
         """The certificates of ``whose`` side were judged by this side; ``path`` from leaf to anchor."""
         n, time_us = self.trace.stamp()
         self._add(CertificateEvent(n=n, time_us=time_us, side=self.side, whose=whose, path=tuple(path),
-                                   ok=ok))  # fmt: skip
+                                   ok=ok, by_onlooker=self.is_onlooker))  # fmt: skip
 
     def paths(
         self,

@@ -8,9 +8,12 @@ from itertools import pairwise
 
 from pellucid.trace.agreed import Agreed, agreed_in
 from pellucid.trace.events import (
+    AlertEvent,
     CertificateEvent,
     CertificateSummary,
+    CheckEvent,
     ChoiceEvent,
+    DataEvent,
     Event,
     MessageEvent,
     OutcomeEvent,
@@ -22,12 +25,21 @@ __all__ = ["Summary", "final_outcome", "summarise"]
 
 _RECORD_HEADER = 5
 
+# By which a server shows who it is.
+_PROOFS = frozenset(
+    {"certificate_chain", "certificate_signatures", "certificate_verify", "server_key_exchange"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What ``summarise`` found.
 
-    ``*_identity`` were verified; ``client_claim`` is the subject of what the client showed, seen from its
+    ``*_identity`` were verified. ``server_shown`` is what the server has shown, ``server_fault`` what is
+    wrong with that or with its proof, and ``server_unproved`` whether its Finished was not checked: in a
+    capture a connection may go on all the same. ``unjudged``: by the signatures in the chain alone.
+    ``left_in_silence``: in a capture, whether the client has ended a connection that was complete without
+    sending data. ``client_claim`` is the subject of what the client showed, seen from its
     side, and ``client_asked`` whether the server asked for anything. ``bytes_*`` count whole records, headers
     included, ``handshake_bytes_*`` messages alone; ``round_trips`` are those before the client could send
     data. ``forward_secrecy`` is the id of the explanation that says whether there is any, "" where no keys
@@ -38,6 +50,11 @@ class Summary:
     outcome: OutcomeEvent | None
     agreed: Agreed
     server_identity: CertificateSummary | None
+    server_shown: CertificateSummary | None
+    server_fault: str
+    server_unproved: bool
+    unjudged: bool
+    left_in_silence: bool
     client_identity: CertificateSummary | None
     client_claim: str
     client_asked: bool
@@ -76,10 +93,18 @@ def summarise(events: Sequence[Event]) -> Summary:
     claims = [e.chosen for e in events if isinstance(e, ChoiceEvent) and e.what == "client_certificate"]
     outcome = final_outcome(events)
     agreed = agreed_in(events)
+    shown = [e.path[0] for e in events if isinstance(e, CertificateEvent) and e.whose == "server" and e.path]
+    of_server = [e for e in events if isinstance(e, CheckEvent) and e.side == "client"]
+    faults = [e.found for e in of_server if e.what in _PROOFS and not e.ok]
     return Summary(
         outcome=outcome,
         agreed=agreed,
         server_identity=identities.get("server"),
+        server_shown=shown[-1] if shown else None,
+        server_fault=faults[0] if faults else "",
+        server_unproved=not any(e.what == "finished" for e in of_server),
+        unjudged=any(e.what == "certificate_signatures" for e in of_server),
+        left_in_silence=connected is not None and _left_in_silence(events),
         client_identity=identities.get("client"),
         client_claim=claims[-1] if claims else "",
         client_asked=any(isinstance(e, MessageEvent) and e.name == "CertificateRequest" for e in events),
@@ -93,6 +118,15 @@ def summarise(events: Sequence[Event]) -> Summary:
         forward_secrecy=_forward_secrecy(connected, agreed, events) if connected else "",
         sealed=tuple(e for e in events if isinstance(e, SealedEvent)),
     )
+
+
+def _left_in_silence(events: Sequence[Event]) -> bool:
+    if not any(isinstance(e, CheckEvent) and e.by_onlooker for e in events):
+        return False  # who takes part knows why
+    if any(isinstance(e, DataEvent | SealedEvent) for e in events):
+        return False
+    ends = [e.side for e in events if isinstance(e, AlertEvent) and e.direction == "sent"]
+    return ends[:1] == ["client"]
 
 
 def _forward_secrecy(connected: OutcomeEvent, agreed: Agreed, events: Sequence[Event]) -> str:

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from struct import Struct
 from typing import NamedTuple
 
-from pellucid.trace.events import Side
+from pellucid.trace.events import Side, other_side
 
 __all__ = ["MAX_SEGMENT", "Socket", "SyntheticTcp"]
 
@@ -61,7 +61,7 @@ class SyntheticTcp:
     def close(self, first: Side) -> Iterator[tuple[Side, bytes]]:
         """Who sends what for the connection to end in order: FIN each way, ``first`` to begin, and an ACK."""
         yield first, self._segment(first, _FIN | _ACK)
-        yield _other(first), self._segment(_other(first), _FIN | _ACK)
+        yield other_side(first), self._segment(other_side(first), _FIN | _ACK)
         yield first, self._segment(first, _ACK)
 
     def reset(self, side: Side) -> bytes:
@@ -69,9 +69,9 @@ class SyntheticTcp:
         return self._segment(side, _RST | _ACK)
 
     def _segment(self, side: Side, flags: int, data: bytes = b"", options: bytes = b"") -> bytes:
-        source, destination = self._sockets[side], self._sockets[_other(side)]
+        source, destination = self._sockets[side], self._sockets[other_side(side)]
         sequence = self._sequence[side]
-        acknowledged = self._sequence[_other(side)] if flags & _ACK else 0
+        acknowledged = self._sequence[other_side(side)] if flags & _ACK else 0
         offset = (_TCP.size + len(options)) // 4 << 4
         # RFC 9293 3.4: SYN and FIN are counted like a byte of data.
         self._sequence[side] = (sequence + len(data) + bool(flags & (_SYN | _FIN))) & 0xFFFFFFFF
@@ -109,7 +109,3 @@ def _checksum(data: bytes) -> int:
     # taken apart.
     total = int.from_bytes(data + bytes(len(data) % 2), "big") % 0xFFFF
     return 0xFFFF - (total or 0xFFFF)
-
-
-def _other(side: Side) -> Side:
-    return "server" if side == "client" else "client"

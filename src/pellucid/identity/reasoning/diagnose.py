@@ -7,6 +7,7 @@ end.
 """
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pellucid.errors import CertificateRejected, Reason
 from pellucid.identity import rules
@@ -28,7 +29,10 @@ def diagnose(case: Case, refusal: str, profile: str) -> CertificateRejected:
     faults = [_faults(evidence, route, profile) for route in routes if route.end == "trusted"]
     if not faults:
         ends = [route for route in routes if route.end != "bad_signature"]
-        return incomplete(evidence, ends[0] if ends else routes[0]._replace(path=routes[0].path[:-1]))
+        end = ends[0] if ends else routes[0]._replace(path=routes[0].path[:-1])
+        refusal_of_path = incomplete(evidence, end)
+        refusal_of_path.certificate = end.path[-1].public_bytes(Encoding.DER)
+        return refusal_of_path
     fewest = min(faults, key=len)
     if fewest:
         return fewest[0]

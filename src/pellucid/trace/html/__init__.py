@@ -40,20 +40,18 @@ def page(
     heading: str,
     note: str = "",
     banner: str = BANNER,
-    place: tuple[str, int | str] = ("HOST", "PORT"),
     retell: Callable[[Step], Step] = lambda step: step,
 ) -> str:
     """The page of these connections, oldest first; the last one is shown first.
 
-    ``note`` stands below the heading; ``banner`` above everything, if secrets are shown. ``place``: host and
-    port that it went to, for the commands that a failure suggests. ``retell`` may add to a step what only the
-    caller knows. It takes the package jinja2, of the extra ``cli``.
+    ``note`` stands below the heading; ``banner`` above everything, if secrets are shown. ``retell`` may add
+    to a step what only the caller knows. It takes the package jinja2, of the extra ``cli``.
     """
     # Who never shows a page need not have it.
     from jinja2 import Environment  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
 
-    content = document(traces, heading=heading, note=note, place=place, retell=retell)
+    content = document(traces, heading=heading, note=note, retell=retell)
     content["banner"] = banner if content["revealed"] else ""
     template = Environment(autoescape=True, keep_trailing_newline=True).from_string(_text("page.html"))
     return template.render(

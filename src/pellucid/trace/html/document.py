@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import TypeAlias
+from itertools import accumulate
 
 from pellucid.trace.ending import summary_rows
 from pellucid.trace.events import (
@@ -17,7 +17,7 @@ from pellucid.trace.events import (
     UnreadEvent,
 )
 from pellucid.trace.explanations import explain
-from pellucid.trace.failure import Failure
+from pellucid.trace.failure import tls_began
 from pellucid.trace.html.fields import about_texts
 from pellucid.trace.html.origins import Origins
 from pellucid.trace.html.records import Records
@@ -31,20 +31,19 @@ from pellucid.trace.summary import Summary, summarise
 __all__ = ["document"]
 
 #: Host and port.
-Place: TypeAlias = tuple[str, int | str]
 
 # Of what could not be read, the start tells what it was.
 _MOST_UNREAD = 512
+# A handshake has some thirty steps. Where a connection went on for long, its beginning is shown, and its end.
+MOST_STEPS, _LAST_STEPS = 400, 20
 
 
-def document(
-    traces: Sequence[Trace], *, heading: str, note: str, place: Place, retell: Callable[[Step], Step]
-) -> Json:
+def document(traces: Sequence[Trace], *, heading: str, note: str, retell: Callable[[Step], Step]) -> Json:
     """The document of these connections, oldest first."""
     earlier: dict[Redacted, tuple[int, str]] = {}
     connections = []
     for number, trace in enumerate(traces, 1):
-        connection = _connection(trace, place, retell, dict(earlier))
+        connection = _connection(trace, retell, dict(earlier))
         connections.append(connection)
         for event in trace.events:
             if isinstance(event, SecretEvent) and (key := connection["key_of"].get(event.n)):
@@ -82,23 +81,30 @@ def _nodes(connections: Sequence[Json]) -> Iterator[Json]:
 
 
 def _connection(
-    trace: Trace, place: Place, retell: Callable[[Step], Step], earlier: dict[Redacted, tuple[int, str]]
+    trace: Trace, retell: Callable[[Step], Step], earlier: dict[Redacted, tuple[int, str]]
 ) -> Json:
     events = trace.events
     summary = summarise(events)
     agreed = summary.agreed
     both = len({event.side for event in events}) > 1
     steps = [retell(step) for step in narrate(events)]
-    places = _places(steps, events)
+    if summary.outcome and summary.outcome.status == "failed" and not tls_began(events):
+        steps = []  # a hello that was made and never sent
+    seen = events
+    if len(steps) > MOST_STEPS:
+        steps = steps[: MOST_STEPS - _LAST_STEPS] + steps[-_LAST_STEPS:]
+        seen = _of_steps(events, steps)
+    places = _places(steps, seen)
     records = Records(events, agreed, both=both)
-    schedule = Schedule(events, agreed, Origins(events, lambda message: places.get(message.n), earlier))
+    records.place(steps)
+    schedule = Schedule(seen, agreed, Origins(seen, lambda message: places.get(message.n), earlier))
     parts = Parts(agreed, records, schedule)
     nodes = [
         step_node(step, parts.of(step), time_us) for step, time_us in zip(steps, _times(steps), strict=True)
     ]
     return {
         "title": _title(summary),
-        "outcome": _outcome(summary, place),
+        "outcome": _outcome(summary, trace),
         "summary": [asdict(row) for row in summary_rows(summary)],
         "sees": "both" if both else (events[0].side if events else "client"),
         "still": len({event.time_us for event in events}) < 2,
@@ -112,17 +118,26 @@ def _connection(
     }
 
 
-def _times(steps: Sequence[Step]) -> Iterator[int]:
-    """When each step had happened, in microseconds: no step is before the one above it.
+def _of_steps(events: Sequence[Event], steps: Sequence[Step]) -> list[Event]:
+    """The events of these steps, and what else happened until the last of them begin."""
+    own = {event.n for step in steps for event in step.events}
+    until = max(event.n for step in steps[:-_LAST_STEPS] for event in step.events)
+    return [event for event in events if event.n <= until or event.n in own]
+
+
+def _times(steps: Sequence[Step]) -> list[int]:
+    """When each step had happened, in microseconds since the first: no step is before the one above it.
 
     It may have been recorded a little earlier, as the order is that of the wire, or of the textbook.
     """
-    now = 0
-    for step in steps:
-        # Records are recorded when they are sealed, after all messages of their flight.
-        moments = [event.time_us for event in step.events if not isinstance(event, RecordEvent)]
-        now = max(now, moments[0] if moments else 0)
-        yield now
+    # Records are recorded when they are sealed, after all messages of their flight.
+    moments = [
+        next((event.time_us for event in step.events if not isinstance(event, RecordEvent)), 0)
+        for step in steps
+    ]
+    # What a command does before, such as looking up a name, is no part of the connection.
+    began = moments[0] if moments else 0
+    return [moment - began for moment in accumulate(moments, max)]
 
 
 def _places(steps: Sequence[Step], events: Sequence[Event]) -> dict[int, tuple[int, int]]:
@@ -154,7 +169,7 @@ def _title(summary: Summary) -> str:
     return f"{outcome.protocol}{name}{', resumed' if outcome.resumed else ''}"
 
 
-def _outcome(summary: Summary, place: Place) -> Json:
+def _outcome(summary: Summary, trace: Trace) -> Json:
     outcome = summary.outcome
     if outcome is None:
         return {"status": "unknown"}
@@ -163,16 +178,8 @@ def _outcome(summary: Summary, place: Place) -> Json:
         "group": outcome.group, "side": outcome.side,
     }  # fmt: skip
     if outcome.failure:
-        made["failure"] = _failure(outcome.failure, place)
+        failure = asdict(outcome.failure.at(trace.place))
+        made["failure"] = {name: value for name, value in failure.items() if value}
     if found := explain(outcome):
         made["text"] = found.text
     return made
-
-
-def _failure(failure: Failure, place: Place) -> Json:
-    """What is known of it, with the names of this connection put into the advice."""
-    texts = {name: value for name, value in asdict(failure).items() if value}
-    for name in ("inferred", "possible", "fix", "confirm"):
-        if name in texts:
-            texts[name] = texts[name].replace("{host}", place[0]).replace("{port}", str(place[1]))
-    return texts

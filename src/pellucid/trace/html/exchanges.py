@@ -24,10 +24,21 @@ _HYBRIDS = {
     "SecP384r1MLKEM1024": ("MLKEM1024", 1568, "secp384r1", False),
 }
 _SEED_LENGTH = 64  # FIPS 203: d and z
+# RFC 7919 A: p = 2^b - 2^(b-64) + {[2^(b-130) e] + X} * 2^64 - 1; b and X of each group.
+_FIELDS = {
+    "ffdhe2048": (2048, 560316),
+    "ffdhe3072": (3072, 2625351),
+    "ffdhe4096": (4096, 5736041),
+    "ffdhe6144": (6144, 15705020),
+    "ffdhe8192": (8192, 10965728),
+}
 
 
-def exchange_program(formula: str, inputs: Mapping[str, Value]) -> str:
-    """The program for a formula like "x25519(our private key, the server's share)"; "" if there is none."""
+def exchange_program(formula: str, inputs: Mapping[str, Value], length: int) -> str:
+    """The program for a formula like "x25519(our private key, the server's share)"; "" if there is none.
+
+    ``length``: of the secret in bytes; in TLS 1.2 one of a finite field has lost its leading zeros.
+    """
     private, share = inputs.get("our_private_key"), inputs.get("peer_share")
     group = formula.partition("(")[0]
     if not isinstance(private, bytes) or not isinstance(share, bytes):
@@ -36,7 +47,26 @@ def exchange_program(formula: str, inputs: Mapping[str, Value]) -> str:
         return _hybrid(group, private, share)
     if group in _CURVES or group in _MONTGOMERY:
         return "\n".join([*_imports(group), f"print({_exchanged(group, private, share)}.hex())"])
+    if group in _FIELDS:
+        return _power(group, private, share, length)
     return ""
+
+
+def _power(group: str, private: bytes, share: bytes, length: int) -> str:
+    bits, offset = _FIELDS[group]
+    lines = [
+        f"# RFC 7919 A: the prime of {group}, from the digits of e = 1 + 1/1! + 1/2! + ...",
+        f"bits, X, n = {bits}, {offset}, 1",
+        "e = term = 1 << bits - 66",
+        "while term:",
+        "    term, n = term // n, n + 1",
+        "    e += term",
+        "p = (1 << bits) - (1 << bits - 64) + ((e >> 64) + X << 64) - 1",
+        f"private = int('{private.hex()}', 16)",
+        f"share = int('{share.hex()}', 16)",
+        f"print(pow(share, private, p).to_bytes({length}, 'big').hex())",
+    ]
+    return "\n".join(lines)
 
 
 def _hybrid(group: str, private: bytes, share: bytes) -> str:

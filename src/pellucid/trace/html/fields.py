@@ -8,12 +8,13 @@ another, are the message.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from pellucid.codes import ExtensionType, name_of
 from pellucid.messages import Field
 from pellucid.trace.html.inside import inside
-from pellucid.trace.html.values import Json
+from pellucid.trace.html.values import Json, cut
 from pellucid.trace.texts import texts
 from pellucid.wire.field import shown
 
@@ -21,6 +22,10 @@ __all__ = ["UNNAMED", "about_texts", "field_nodes"]
 
 _EXTENSION_HEADER = 4
 _LONGEST_PREFIX = 3
+# A hello of 60 kB can hold 30,000 of something, and a chain thousands of elements. No vector that anybody
+# means is that long; and a page that shows so many takes its time.
+MOST_ITEMS = 400
+MOST_NODES = 8000
 # Where bytes have no owner, which no test has ever seen: better a poor name than a gap.
 UNNAMED = "bytes without a name"
 
@@ -28,7 +33,22 @@ UNNAMED = "bytes without a name"
 def field_nodes(fields: Sequence[Field], raw: bytes, message: str) -> list[Json]:
     """The nodes of one message called ``message``, whose ``fields`` describe ``raw``."""
     nodes = [_node(field, raw, message, "") for field in fields]
-    return list(_without_gaps(nodes, 0, len(raw), raw, ""))
+    return _bounded(list(_without_gaps(nodes, 0, len(raw), raw, "")))
+
+
+def _bounded(nodes: list[Json]) -> list[Json]:
+    """The nodes with no more parts than there is room for: what is deeper goes first."""
+    room = MOST_NODES
+    waiting = deque(nodes)
+    while waiting:
+        each = waiting.popleft()
+        parts = each.get("parts", ())
+        if len(parts) > room:
+            del each["parts"]
+        else:
+            room -= len(parts)
+            waiting.extend(parts)
+    return nodes
 
 
 def about_texts(nodes: Iterator[Json] | Sequence[Json]) -> dict[str, dict[str, str]]:
@@ -51,7 +71,7 @@ def _node(field: Field, raw: bytes, message: str, parent: str) -> Json:
     if parent == "extensions":
         nodes = _extension_body(field, raw, message)
     elif field.fields:
-        nodes = [_node(inner, raw, message, field.name) for inner in field.fields]
+        nodes = _items(field, raw, message)
     else:
         nodes = _content(field, raw, message)
         if len(nodes) == 1 and "meaning" in nodes[0]:  # such as the subject of a certificate
@@ -62,6 +82,15 @@ def _node(field: Field, raw: bytes, message: str, parent: str) -> Json:
     return made
 
 
+def _items(field: Field, raw: bytes, message: str) -> list[Json]:
+    """What a field is made of; of very many items the first, and the others as one."""
+    nodes = [_node(inner, raw, message, field.name) for inner in field.fields[:MOST_ITEMS]]
+    if rest := field.fields[MOST_ITEMS:]:
+        start, end = rest[0].offset, rest[-1].offset + rest[-1].length
+        nodes.append(_named(f"the other {len(rest):,}", start, end - start, shown(raw[start:end])))
+    return nodes
+
+
 def _named(name: str, at: int, size: int, value: str, meaning: str = "", *, about: str = "") -> Json:
     made: Json = {"name": name, "at": at, "size": size, "value": value}
     return made | ({"meaning": meaning} if meaning else {}) | ({"about": about} if about else {})
@@ -70,7 +99,9 @@ def _named(name: str, at: int, size: int, value: str, meaning: str = "", *, abou
 def _meaning(field: Field) -> str:
     """What is left to say where the value has been told; a vector's items say it themselves."""
     meaning = field.meaning
-    return "" if meaning == field.value or field.value.endswith(f"({meaning})") else meaning
+    if meaning == field.value or field.value.endswith(f"({meaning})"):
+        return ""
+    return cut(meaning)
 
 
 def _about(field: Field, message: str, parent: str) -> str:
@@ -86,7 +117,7 @@ def _about(field: Field, message: str, parent: str) -> str:
 def _extension_body(field: Field, raw: bytes, message: str) -> list[Json]:
     start, end = field.offset + _EXTENSION_HEADER, field.offset + field.length
     if field.fields:
-        return [_node(inner, raw, message, field.name) for inner in field.fields]
+        return _items(field, raw, message)
     if start == end:
         return []
     data = _named("extension_data", start, end - start, shown(raw[start:end]), field.meaning)

@@ -12,8 +12,10 @@ from pellucid.trace.html.values import Json
 
 __all__ = ["Origins"]
 
-# Shorter values stand in messages by chance.
+# Shorter values stand in messages by chance, but for those whose place is known: RFC 5246 7.4.7.1 means the
+# version in the ClientHello, behind type and length.
 _SHORTEST = 16
+_PLACES = {"client_version": 4}
 
 #: Gives the number of the step that tells of a message, and its place among the messages of that step.
 StepOf = Callable[[MessageEvent], tuple[int, int] | None]
@@ -35,8 +37,8 @@ class Origins:
         sides = {event.side for event in self._messages}
         self._transcripts: dict[str, Transcript] = {side: Transcript(events, side) for side in sides}
 
-    def of(self, side: str, value: bytes | Redacted) -> Json:
-        """``{"from": {...}}``, and for a hash how to compute it; {} if nobody knows."""
+    def of(self, side: str, value: bytes | Redacted, name: str) -> Json:
+        """``{"from": {...}}`` of an input, and for a hash how to compute it; {} if nobody knows."""
         fingerprint = value if isinstance(value, Redacted) else Redacted.of(value)
         if fingerprint in self._earlier:
             connection, key = self._earlier[fingerprint]
@@ -45,7 +47,7 @@ class Origins:
             return {}
         transcript = self._transcripts.get(side)
         hashed = transcript.of(value) if transcript else None
-        return self._hashed(hashed) if hashed else self._bytes(value)
+        return self._hashed(hashed) if hashed else self._bytes(value, name)
 
     def mac_of(self, side: str, key: bytes, mac: bytes) -> tuple[bytes, Json] | None:
         """Of which transcript hash this is the HMAC, and where that comes from."""
@@ -63,11 +65,12 @@ class Origins:
         origin: Json = {"hash_of": known, "messages": len(hashed.events), "bytes": len(hashed.data)}
         return {"from": origin, "recompute": hash_command(hashed)}
 
-    def _bytes(self, value: bytes) -> Json:
-        if len(value) < _SHORTEST or not value.strip(b"\0"):
+    def _bytes(self, value: bytes, name: str) -> Json:
+        start = _PLACES.get(name)
+        if start is None and (len(value) < _SHORTEST or not value.strip(b"\0")):
             return {}
         for message in self._messages:
-            at = message.raw.find(value)
+            at = message.raw.find(value, start or 0)
             place = self._step_of(message)
             if at >= 0 and place:
                 step, part = place

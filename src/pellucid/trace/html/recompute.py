@@ -58,8 +58,9 @@ def secret_commands(event: SecretEvent, values: Mapping[str, bytes | Redacted], 
         return _piece(inputs.get(piece[1], b""), piece[1], int(piece[2]), int(piece[3]))
     if "Label" in inputs:
         return _derive(inputs, length)
-    program = exchange_program(event.formula, inputs)
-    return [_command("Python with cryptography", _python(program))] if program else []
+    program = exchange_program(event.formula, inputs, length)
+    tool = "Python with cryptography" if "cryptography" in program else "Python"
+    return [_command(tool, _python(program))] if program else []
 
 
 def key_commands(hash_name: str, secret: str | bytes, label: str, length: int) -> list[Json]:

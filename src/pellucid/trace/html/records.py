@@ -12,6 +12,7 @@ from pellucid.trace.events import Event, KeysEvent, MessageEvent, RecordEvent
 from pellucid.trace.explanations import sender
 from pellucid.trace.html.ciphers import Cipher, cipher_of
 from pellucid.trace.html.values import Json
+from pellucid.trace.narration import Step
 from pellucid.wire.field import shown
 
 __all__ = ["Records"]
@@ -43,6 +44,7 @@ class Records:
         records = [
             e for e in events if isinstance(e, RecordEvent) and not (both and e.direction == "received")
         ]
+        self._numbers = [event.n for event in records]
         for number, event in enumerate(records, 1):
             for each in (event, *self._carried[event.n]):
                 self._of.setdefault(each.n, []).append(number)
@@ -56,7 +58,7 @@ class Records:
         who = sender(event)
         kept = event.raw if self._has_room(event) else b""
         made: Json = {
-            "number": number, "side": who, "time": event.time_us, "encrypted": event.encrypted,
+            "number": number, "side": who, "encrypted": event.encrypted,
             "size": _HEADER_LENGTH + event.length,
             "inside": name_of(event.content_type, ContentType),
             "outside": name_of(event.header[0], ContentType),
@@ -68,7 +70,10 @@ class Records:
             count = self._counts.setdefault((who, epoch), 0)
             self._counts[who, epoch] += 1
             keys = self._keys_of(who, epoch)
-            made |= {"protection": protection_of(who, epoch), "epoch": epoch, "sequence": count}
+            if epoch:
+                made |= {"protection": protection_of(who, epoch), "sequence": count}
+            if not self._carried[event.n]:
+                made["closed"] = True
             suite = keys.cipher_suite if keys else self._agreed.cipher_suite
             cipher = cipher_of(
                 suite, tls12=self._agreed.tls12, encrypt_then_mac=self._agreed.encrypt_then_mac
@@ -79,6 +84,13 @@ class Records:
                     made["open"] = cipher.opener(keys.key, keys.iv, count, kept, event.content_length)
         raw = kept or event.header
         return made | {"raw": raw.hex(), "fields": _fields(raw, cipher)}
+
+    def place(self, steps: Sequence[Step]) -> None:
+        """Give the closed records their places: ``after`` is the step behind which each of them comes."""
+        began = [(min(event.n for event in step.events), step.number) for step in steps if step.events]
+        for node, n in zip(self.nodes, self._numbers, strict=True):
+            if node.get("closed"):
+                node["after"] = max((number for first, number in began if first < n), default=0)
 
     def _has_room(self, event: RecordEvent) -> bool:
         """Whether the record is shown with its bytes: data only up to a limit."""

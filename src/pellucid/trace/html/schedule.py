@@ -8,7 +8,7 @@ from itertools import count
 
 from pellucid.trace.agreed import Agreed
 from pellucid.trace.details import protection_of
-from pellucid.trace.events import Event, KeysEvent, MessageEvent, Redacted, SecretEvent
+from pellucid.trace.events import Event, KeysEvent, MessageEvent, Redacted, SecretEvent, other_side
 from pellucid.trace.explanations import explain, explanation
 from pellucid.trace.html.origins import Origins
 from pellucid.trace.html.recompute import key_commands, mac_commands, secret_commands
@@ -97,10 +97,10 @@ class Schedule:
             if source := self._named.get((side, value)):
                 made["from"] = {"key": source}
             return made
-        return made | self._origins.of(side, value)
+        return made | self._origins.of(side, value, name)
 
     def _keys(self, event: KeysEvent) -> None:
-        sender = event.side if event.direction == "write" else _other(event.side)
+        sender = event.side if event.direction == "write" else other_side(event.side)
         if event.epoch == "session":  # TLS 1.2: pieces of the key block, which were told one by one
             return
         traffic = _traffic_secret(sender, event.epoch)
@@ -138,7 +138,7 @@ class Schedule:
         self, event: MessageEvent, name: str, key_id: str, key: bytes, mac: bytes, over: tuple[bytes, Json]
     ) -> None:
         digest, origin = over
-        sender = event.side if event.direction == "sent" else _other(event.side)
+        sender = event.side if event.direction == "sent" else other_side(event.side)
         words = explanation("check:psk_binder" if name == "binder" else "check:finished")
         made: Json = {
             "lane": sender, "formula": "HMAC(finished_key, Transcript-Hash(what comes before it))",
@@ -151,10 +151,6 @@ class Schedule:
             "recompute": mac_commands("sha256" if len(key) == len(mac) == 32 else "sha384", key, digest),
         }  # fmt: skip
         self._add(name if name == "binder" else f"{sender}_verify_data", mac, event, made)
-
-
-def _other(side: str) -> str:
-    return "server" if side == "client" else "client"
 
 
 def _traffic_secret(sender: str, epoch: str) -> str:

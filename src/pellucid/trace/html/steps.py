@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 from pellucid.codes import AlertDescription, AlertLevel, ContentType
 from pellucid.messages import Alert, ChangeCipherSpec, describe
@@ -20,17 +21,22 @@ from pellucid.trace.events import (
     RecordEvent,
     SealedEvent,
     SecretEvent,
+    other_side,
 )
 from pellucid.trace.explanations import explain, known_id
+from pellucid.trace.fingerprints import fingerprints
 from pellucid.trace.html.fields import field_nodes
 from pellucid.trace.html.records import Records
 from pellucid.trace.html.schedule import Schedule
-from pellucid.trace.html.values import Json
+from pellucid.trace.html.values import Json, cut
 from pellucid.trace.narration import Step
 from pellucid.trace.paths import PathsEvent
 from pellucid.trace.texts import texts
 
 __all__ = ["Parts", "step_node"]
+
+
+MOST_NAMES = 200
 
 
 class Parts:
@@ -51,13 +57,18 @@ class Parts:
                 made[-1]["records"] += [one for one in part["records"] if one not in made[-1]["records"]]
             elif part and part not in made:  # both sides may have told of one secret
                 made.append(part)
+        if any(part.get("what") == "certificate_signatures" for part in made):
+            for part in made:
+                if part["kind"] == "certificate":
+                    part["judged"] = False
         return made
 
     def _part(self, event: Event) -> Json | None:
         match event:
             case MessageEvent():
                 proof = {"key": key} if (key := self._schedule.id_of(event)) else {}
-                return self._bytes(event, event.name, event.raw, self._fields(event)) | proof
+                made = self._bytes(event, event.name, event.raw, self._fields(event))
+                return made | proof | _made_by(event)
             case AlertEvent():
                 return self._alert(event)
             case RecordEvent(content_type=ContentType.change_cipher_spec):
@@ -101,11 +112,11 @@ class Parts:
 
     def _choice(self, event: ChoiceEvent) -> Json:
         found = explain(event, self._agreed)
-        other = "client" if event.side == "server" else "server"
+        other = other_side(event.side)
         optional = event.what in OPTIONAL_CHOICES
-        sides: list[Json] = [{"side": event.side, "has": list(event.ours)}]
+        sides: list[Json] = [{"side": event.side, "has": _first(event.ours)}]
         if event.theirs:
-            sides.append({"side": other, "has": list(event.theirs)})
+            sides.append({"side": other, "has": _first(event.theirs)})
         made: Json = {
             "kind": "choice", "what": event.what, "title": found.title if found else event.what,
             "text": found.text if found else "", "rfc": found.rfc if found else "",
@@ -135,16 +146,35 @@ class Parts:
         }  # fmt: skip
 
 
+def _made_by(event: MessageEvent) -> Json:
+    """By what a ClientHello is told from those of other programs."""
+    found = fingerprints(event.raw) if event.name == "ClientHello" else None
+    return {"fingerprints": {name: cut(text) for name, text in asdict(found).items()}} if found else {}
+
+
+def _first(names: Sequence[str]) -> list[str]:
+    """As many as anybody reads, and how many more there are: a hello may offer 30,000 suites."""
+    rest = len(names) - MOST_NAMES
+    return [*names[:MOST_NAMES], *([f"and {rest:,} more"] if rest > 0 else [])]
+
+
 def _certificate(event: CertificateEvent) -> Json:
     path = [
         {
-            "subject": one.subject, "issuer": one.issuer, "names": list(one.names), "key": one.key,
+            "subject": one.subject, "issuer": one.issuer, "names": _first(one.names), "key": one.key,
             "not_before": one.not_before, "not_after": one.not_after,
             "signature_algorithm": one.signature_algorithm, "verdict": one.verdict, "ok": one.verdict == "ok",
         }
         for one in event.path
     ]  # fmt: skip
-    return {"kind": "certificate", "whose": event.whose, "judge": event.side, "ok": event.ok, "path": path}
+    return {
+        "kind": "certificate",
+        "whose": event.whose,
+        "judge": "onlooker" if event.by_onlooker else event.side,
+        "judged": True,
+        "ok": event.ok,
+        "path": path,
+    }
 
 
 def _paths(event: PathsEvent) -> Json:
@@ -171,11 +201,15 @@ def step_node(step: Step, parts: Sequence[Json], time_us: int) -> Json:
         made |= {"size": step.size, "protection": step.protection, "clear": step.protection == "in the clear"}
     if step.textbook:
         made["textbook"] = step.textbook
+    if step.onlooker:
+        made["onlooker"] = True
     if without := _without(step):
         made["without"] = without
     # What the events do not say themselves, such as the words of a demonstration.
     if any(isinstance(event, DataEvent | SealedEvent) for event in step.events):
         made["rows"] = [{"label": row.label, "value": row.value} for row in step.details]
+    if any(isinstance(event, SealedEvent) for event in step.events):
+        made["sealed"] = True
     return made
 
 

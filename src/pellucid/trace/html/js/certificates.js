@@ -16,7 +16,9 @@ function certificatesSection() {
     el(
       "p",
       {},
-      "From the certificate that was shown to a root that was trusted before: each is vouched for by the next.",
+      parts.every(({ part }) => part.ok && part.judged)
+        ? "From the certificate that was shown to a root that was trusted before: each is vouched for by the next."
+        : "From the certificate that was shown upwards: each is to be vouched for by the next.",
     ),
     el(
       "div",
@@ -28,7 +30,7 @@ function certificatesSection() {
           el(
             "h3",
             {},
-            `The ${part.whose}'s, as judged by the ${part.judge} `,
+            part.judged ? `The ${part.whose}'s, as judged by the ${part.judge} ` : `The ${part.whose}'s `,
             el("span", { class: "small" }, "(", linkTo({ step: step.number }, `step ${step.number}`), ")"),
           ),
           pathOf(part),
@@ -40,15 +42,34 @@ function certificatesSection() {
 
 function pathOf(part) {
   const items = part.path.flatMap((one, index) => [
-    index ? el("p", { class: "signed" }, "signed by") : null,
+    index ? el("p", { class: "signed" }, part.ok ? "signed by" : "then comes") : null,
     certificateCard(one, index, part),
   ]);
-  return el(
-    "div",
-    {},
-    el("p", {}, verdict(part.ok, "the path holds", "the path does not hold")),
-    el("div", { class: "path" }, items),
-  );
+  return el("div", {}, el("p", {}, pathVerdict(part)), el("div", { class: "path" }, items));
+}
+
+function pathVerdict(part) {
+  if (part.judged || !part.ok) return verdict(part.ok, "the path holds", "the path does not hold");
+  const words =
+    "the signatures hold; whether to trust the last of them was not judged, as no roots were given";
+  return el("span", { class: "verdict open" }, words);
+}
+
+function isFault(verdict) {
+  return !["ok", "not judged", "not checked"].includes(verdict);
+}
+
+// When it was judged, in milliseconds, against its dates: -1 too early, 1 too late.
+function outOfDate(one) {
+  const now = connection().started * 1000;
+  if (now > Date.parse(one.not_after)) return 1;
+  return now < Date.parse(one.not_before) ? -1 : 0;
+}
+
+// What is wrong with it: what was found, or, where something else was found first, what its dates say.
+function faultOf(one, part) {
+  if (isFault(one.verdict)) return worded(one.verdict);
+  return part.ok ? "" : { "-1": "not valid yet", 0: "", 1: "expired" }[outOfDate(one)];
 }
 
 function roleOf(one, index, part) {
@@ -59,12 +80,14 @@ function roleOf(one, index, part) {
 }
 
 function certificateCard(one, index, part) {
+  const wrong = faultOf(one, part);
   const bytes = bytesOfCertificate(one, index, part.whose);
   return el(
     "div",
-    { class: `certificate${one.ok ? "" : " bad"}` },
+    { class: `certificate${wrong ? " bad" : ""}` },
     el("h4", {}, one.subject || "(no subject)", el("span", { class: "role" }, roleOf(one, index, part))),
-    one.ok ? null : el("p", {}, verdict(false, "", one.verdict)),
+    wrong ? el("p", {}, verdict(false, "", wrong)) : null,
+    one.ok || wrong ? null : el("p", { class: "small soft" }, one.verdict),
     el(
       "dl",
       { class: "rows" },
@@ -89,7 +112,7 @@ function lifeOf(one) {
   const now = connection().started * 1000;
   if (!(to > from)) return null;
   const day = 86400000;
-  const over = now > to || now < from;
+  const over = outOfDate(one) !== 0;
   const words =
     now > to
       ? `it had expired ${plural(Math.floor((now - to) / day), "day")} before`
@@ -107,7 +130,11 @@ function lifeOf(one) {
 // What was checked, in words. Of a path that does not hold only what is known to be wrong is said.
 function testsOf(one, index, part) {
   if (!part.ok) return null;
-  const root = index > 0 && index === part.path.length - 1;
+  const last = index === part.path.length - 1;
+  if (!part.judged) {
+    const signed = last ? null : el("li", {}, verdict(true, "signed by the next one"));
+    return el("ul", { class: "tests" }, signed);
+  }
   const tests =
     index === 0
       ? [
@@ -116,7 +143,7 @@ function testsOf(one, index, part) {
         ]
       : ["it may sign certificates"];
   tests.push("within its dates", "key and algorithm are strong enough");
-  tests.push(root || part.path.length === 1 ? "trusted here before" : "the signature of the next one fits");
+  tests.push(last ? "trusted here before" : "signed by the next one");
   return el(
     "ul",
     { class: "tests" },

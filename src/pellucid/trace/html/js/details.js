@@ -4,6 +4,8 @@ function metaOf(step) {
   const words = [];
   if (step.kind === "message") {
     words.push(`${step.side} to ${other(step.side)}`, plural(step.size, "byte"), step.protection);
+  } else if (step.onlooker) {
+    words.push(`checked here by who reads the capture, in the place of the ${step.side}`);
   } else {
     words.push(`on the ${step.side}'s side`);
   }
@@ -13,7 +15,7 @@ function metaOf(step) {
 
 function turnButtons(step) {
   const turn = (by, text, label) => {
-    const to = stepOf(step.number + by);
+    const to = stepBeside(step.number, by);
     return el(
       "button",
       {
@@ -40,7 +42,7 @@ function stepDetails(step) {
   const secrets = step.parts.filter((part) => part.kind === "secret");
   const article = el(
     "article",
-    { class: `details ${step.side}`, "aria-label": `Step ${step.number}: ${step.side}, ${step.title}` },
+    { class: `details ${step.side}`, "aria-label": `Step ${step.number}: ${actorOf(step)}, ${step.title}` },
     el(
       "header",
       {},
@@ -48,7 +50,7 @@ function stepDetails(step) {
         "h3",
         {},
         `${step.number}. `,
-        step.kind === "message" ? step.title : `The ${step.side} ${step.title}`,
+        step.kind === "message" ? step.title : `The ${actorOf(step)} ${step.title}`,
       ),
       turnButtons(step),
       el("p", { class: "meta" }, metaOf(step), step.rfc ? [" · ", references(step.rfc)] : null),

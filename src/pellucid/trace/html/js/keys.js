@@ -211,20 +211,24 @@ function keyBody(key) {
   );
 }
 
-// A key exchange needs a private key, which never leaves its side, and so is in no trace.
+// A key exchange needs a private key, which mostly is in no trace.
 function noRecompute(key, hidden) {
-  if (hidden || !/private key|random/.test(key.formula)) return null;
-  return el(
-    "p",
-    { class: "small soft" },
-    key.formula.includes("private key")
-      ? "To compute it again takes the private key of one of the sides, which is in no trace: it is used once and thrown away."
-      : "There is nothing to compute: the client drew it at random.",
-  );
+  const why = hidden ? "" : whyNot(key);
+  return why ? el("p", { class: "small soft" }, why) : null;
+}
+
+function whyNot(key) {
+  if (key.formula.startsWith("RSA-Decrypt"))
+    return "To compute it again takes the private key of the server's certificate, which is in no trace.";
+  if (key.inputs.some((input) => input.name === "our_private_key"))
+    return "Python computes it as pow(peer_share, our_private_key, dh_p), with the dh_p of ServerKeyExchange.";
+  if (key.formula.includes("private key"))
+    return "To compute it again takes the private key of one of the sides, which is not in this trace: it is used once and thrown away.";
+  return key.formula.includes("random") ? "There is nothing to compute: the client drew it at random." : "";
 }
 
 function keyLinks(ids) {
-  return ids.flatMap((id, index) => [index ? ", " : "", linkTo({ key: id }, keyOf(id).name)]);
+  return ids.flatMap((id, index) => [index ? ", " : "", linkTo({ key: id }, breakable(keyOf(id).name))]);
 }
 
 function inputsOf(key) {

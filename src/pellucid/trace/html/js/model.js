@@ -21,6 +21,12 @@ function stepOf(number) {
   return connection().steps.find((step) => step.number === number) || null;
 }
 
+// The step that is shown before or after this one; some between them may be left out.
+function stepBeside(number, by) {
+  const steps = connection().steps;
+  return steps[steps.findIndex((step) => step.number === number) + by] || null;
+}
+
 function recordOf(number) {
   return connection().records[number - 1] || null;
 }

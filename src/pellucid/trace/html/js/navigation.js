@@ -20,6 +20,7 @@ function arrive() {
     Object.assign(state, { step: null, record: null, part: 0, range: null, key: null });
     build();
   }
+  if (!state.key) mountKey(firstKey());
   if (target.record && recordOf(target.record)) return showRecord(target);
   if (target.step && stepOf(target.step)) return showStep(target);
   if (!state.step && !state.record) showStep({ step: firstStep() }, { still: true });
@@ -38,7 +39,7 @@ function firstStep() {
 
 // After the page was built anew: what was shown before.
 function restore() {
-  if (state.key) showKey(state.key);
+  mountKey(state.key || firstKey());
   if (state.record) showRecord({ record: state.record, range: state.range });
   else showStep({ step: state.step || firstStep(), part: state.part, range: state.range });
 }
@@ -53,7 +54,7 @@ function showStep(target, { still = false } = {}) {
     range: target.range || null,
   });
   mount(`step-${step.number}`, () => stepDetails(step), still);
-  announce(`Step ${step.number}: ${step.side}, ${step.title}`);
+  announce(`Step ${step.number}: ${actorOf(step)}, ${step.title}`);
 }
 
 function showRecord(target) {
@@ -62,21 +63,32 @@ function showRecord(target) {
   announce(recordName(recordOf(target.record)));
 }
 
-function showKey(id) {
+// The schedule begins with what the two agree on.
+function firstKey() {
+  const keys = connection().keys;
+  const agreed = keys.find((key) => /^(?:shared|premaster|master)_secret$/.test(key.name));
+  return (agreed || keys[0] || { id: null }).id;
+}
+
+// Puts a secret's details beside the graph; nothing moves.
+function mountKey(id) {
+  const key = id && keyOf(id);
+  if (!key) return;
   state.key = id;
-  const key = keyOf(id);
-  const button = document.getElementById(`key-${id}`);
   markKey();
-  if (view.all) {
-    button.scrollIntoView({ block: "center" });
-    return;
-  }
   const pane = document.getElementById("key-pane");
+  if (!pane) return;
   pane.replaceChildren(keyDetails(key));
   pane.scrollTop = 0;
-  button.scrollIntoView({ block: "nearest" });
-  pane.scrollIntoView({ block: narrow.matches ? "start" : "nearest" });
-  announce(`Secret ${key.name}`);
+}
+
+function showKey(id) {
+  mountKey(id);
+  const button = document.getElementById(`key-${id}`);
+  const pane = document.getElementById("key-pane");
+  button.scrollIntoView({ block: pane ? "nearest" : "center" });
+  if (pane) pane.scrollIntoView({ block: narrow.matches ? "start" : "nearest" });
+  announce(`Secret ${keyOf(id).name}`);
 }
 
 // Puts details where they belong, and marks the range that the address names.
@@ -129,8 +141,10 @@ function openAll() {
 }
 
 function turnBy(by) {
-  const now = state.step || (state.record ? (stepsIn(state.record)[0] || { number: 1 }).number : 0);
-  const next = stepOf(now + by);
+  const now =
+    state.step ||
+    (state.record ? (stepsIn(state.record)[0] || { number: recordOf(state.record).after }).number : 0);
+  const next = now ? stepBeside(now, by) : connection().steps[0];
   if (!next) return;
   go({ step: next.number });
   const pick = document.getElementById(`step-${next.number}`);
@@ -142,7 +156,8 @@ function onKey(event) {
     event.ctrlKey ||
     event.metaKey ||
     event.altKey ||
-    /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)
+    /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) ||
+    (event.target.tagName === "PRE" && /^(Arrow|Home|End)/.test(event.key)) // they scroll a long command
   )
     return;
   const steps = connection().steps;

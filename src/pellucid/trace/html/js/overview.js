@@ -20,8 +20,10 @@ function introSection() {
   const chips = [];
   if (outcome.status === "connected") chips.push(chip("good", icon("verify"), "connected"));
   else if (outcome.status === "failed") chips.push(chip("bad", icon("failed"), "failed"));
+  else chips.push(chip("open", "how it ended is not known"));
+  if (sealedSteps().length) chips.push(chip("open", icon("lock"), "not all of it could be opened"));
   for (const name of [outcome.protocol, outcome.cipher_suite, outcome.group])
-    if (name) chips.push(chip("", name));
+    if (name) chips.push(chip("", el("span", {}, breakable(name))));
   return el(
     "div",
     { class: "intro" },
@@ -29,9 +31,45 @@ function introSection() {
     el("h1", {}, data.heading),
     data.note ? el("p", { class: "soft" }, data.note) : null,
     el("div", { class: "chips" }, chips),
+    outcome.status === "unknown" && outcome.text ? el("p", {}, outcome.text) : null,
     connections.length > 1 ? tabsOf() : null,
     outcome.failure ? failureBox(outcome.failure) : null,
+    sealedBox(),
   );
+}
+
+function sealedSteps() {
+  return connection().steps.filter((step) => step.sealed);
+}
+
+// What stays closed, and why: who opens a capture wants to know that first. Mostly it is so for both sides.
+function sealedBox() {
+  const reasons = new Map();
+  for (const step of sealedSteps()) reasons.set(step.title, [...(reasons.get(step.title) || []), step]);
+  if (!reasons.size) return null;
+  return el(
+    "section",
+    { class: "closed-box", "aria-label": "What stays closed" },
+    [...reasons].map(([title, steps]) => sealedReason(title, steps)),
+  );
+}
+
+function sealedReason(title, steps) {
+  const [first] = steps;
+  const who = steps.map((step) => `the ${step.side}`).join(" and ");
+  const rows = (first.rows || []).flatMap((row) => [el("dt", {}, row.label), el("dd", {}, row.value)]);
+  return [
+    el(
+      "p",
+      {},
+      icon("lock"),
+      el("b", {}, ` What ${who} ${steps.length > 1 ? "send" : "sends"} ${title}`),
+      steps.length > 1 ? " (steps " : " (step ",
+      stepLinks(steps.map((step) => step.number)),
+      `). ${first.purpose}`,
+    ),
+    el("dl", { class: "rows" }, rows),
+  ];
 }
 
 function chip(kind, ...content) {
@@ -66,14 +104,14 @@ function failureBox(failure) {
     ["Possible", failure.possible],
     ["Fix", failure.fix],
     ["Confirm", failure.confirm ? el("code", {}, failure.confirm) : ""],
-    ["Where", step ? linkTo({ step: step.number }, `step ${step.number}: ${step.side} ${step.title}`) : ""],
+    ["Where", step ? linkTo({ step: step.number }, `step ${step.number}: ${actorOf(step)} ${step.title}`) : ""],
     ...unreadRows(),
     ["Read on", references(failure.rfc)],
   ].filter(([, value]) => value);
   return el(
     "section",
     { class: "failure", id: "failure", "aria-labelledby": "failure-title" },
-    el("h2", { id: "failure-title" }, icon("failed"), ` It failed: ${failure.id.replaceAll("_", " ")}`),
+    el("h2", { id: "failure-title" }, icon("failed"), ` It failed: ${worded(failure.id)}`),
     el(
       "dl",
       { class: "facts" },
@@ -99,7 +137,7 @@ function unreadRows() {
       .join("");
     return [
       "Not read",
-      [el("span", { class: "hex" }, hexOf(digits)), el("br"), "as text: ", el("code", {}, text)],
+      [el("code", {}, text), el("br"), "as bytes: ", el("span", { class: "hex" }, hexOf(digits))],
     ];
   });
 }

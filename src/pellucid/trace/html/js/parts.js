@@ -37,10 +37,41 @@ function messagePart(part, step, dumps) {
     { class: "part" },
     el("h4", {}, several ? `${part.name}, number ${index + 1}: bytes and fields` : "Bytes and fields"),
     recordLine(part),
+    fingerprintsOf(part),
     key
       ? el("p", { class: "small soft" }, "How it is computed: ", linkTo({ key: key.id }, key.name), ".")
       : null,
     dump.element,
+  );
+}
+
+// Names by which a ClientHello is known in logs and lists, and what they are made from.
+function fingerprintsOf(part) {
+  const found = part.fingerprints;
+  if (!found) return null;
+  const row = (name, value) => [el("dt", {}, name), el("dd", { class: "mono" }, value || "(empty)")];
+  return el(
+    "details",
+    { class: "fingerprints", open: unfolded() },
+    el(
+      "summary",
+      { class: "small soft" },
+      "Known by its form as JA4 ",
+      el("code", {}, found.ja4),
+      ", JA3 ",
+      el("code", {}, found.ja3),
+    ),
+    el(
+      "p",
+      { class: "small" },
+      "What a client offers, and in which order, follows from the program that it is; so these two tell programs apart. Neither counts GREASE, and JA4 sorts first.",
+    ),
+    el(
+      "dl",
+      { class: "rows" },
+      row("JA4 before hashing", found.ja4_raw),
+      row("JA3 before hashing", found.ja3_text),
+    ),
   );
 }
 
@@ -68,7 +99,7 @@ function choicePart(part, heading = "h4") {
   return el(
     "section",
     { class: "part choice" },
-    el(heading, {}, `${part.title}: `, el("span", { class: "chosen-name" }, chosen)),
+    el(heading, {}, `${part.title}: `, el("span", { class: "chosen-name" }, breakable(chosen))),
     part.ok ? null : verdict(false, "", "this ends the handshake"),
     part.text ? el("p", { class: "small" }, part.text, " ", references(part.rfc)) : null,
     lists.length ? el("div", { class: "candidates" }, lists) : null,
@@ -81,9 +112,10 @@ function choicePart(part, heading = "h4") {
 function candidate(name, chosen, others) {
   const common = others && others.includes(name);
   if (name === chosen)
-    return el("li", { class: "chosen" }, name, " ", el("span", { class: "tag" }, "✓ chosen"));
-  if (common) return el("li", { class: "common" }, name, " ", el("span", { class: "tag" }, "both"));
-  return el("li", { class: "alone" }, name);
+    return el("li", { class: "chosen" }, breakable(name), " ", el("span", { class: "tag" }, "✓ chosen"));
+  if (common)
+    return el("li", { class: "common" }, breakable(name), " ", el("span", { class: "tag" }, "both"));
+  return el("li", { class: "alone" }, breakable(name));
 }
 
 function piecesOf(pieces) {

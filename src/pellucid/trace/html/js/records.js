@@ -31,6 +31,21 @@ function recordLine(part) {
   return el("p", { class: "small soft" }, "On the wire: ", joined, shared, bytes, looks, ".");
 }
 
+// Why nobody has seen what is in it.
+function closedBy(record) {
+  const steps = connection().steps.filter((step) => step.sealed && step.side === record.side);
+  const step = record.closed && steps.filter((one) => one.number <= record.after).pop();
+  if (!step) return null;
+  return el(
+    "p",
+    {},
+    icon("lock"),
+    " It ",
+    linkTo({ step: step.number }, `${step.title} (step ${step.number})`),
+    ".",
+  );
+}
+
 function openerTitle(record) {
   const tail = record.tail ? `; behind the content stands its ${record.tail}` : "";
   return `Python with cryptography: prints the content in hex${tail}`;
@@ -50,6 +65,9 @@ function recordDetails(record) {
   ];
   if (sealed) {
     const padding = record.padding ? ` and ${plural(record.padding, "zero byte")} as padding` : "";
+    const under = record.protection
+      ? `Under the ${record.protection} it is number ${record.sequence}, counted from 0.`
+      : "";
     const type = record.outside !== record.inside ? `, its true type (${record.inside})` : "";
     parts.push(
       el(
@@ -58,8 +76,9 @@ function recordDetails(record) {
         record.content
           ? `Inside: ${plural(record.content, "byte")} of content${type}${padding}. `
           : "Its content was not seen. ",
-        `Under the ${record.protection} it is number ${record.sequence}, counted from 0.`,
+        under,
       ),
+      closedBy(record),
     );
   }
   if (inside.length) {
@@ -102,7 +121,7 @@ function recordDetails(record) {
         "p",
         { class: "meta" },
         `${record.side} to ${other(record.side)} · ${plural(record.size, "byte")}`,
-        sealed ? ` · ${record.protection}` : " · in the clear",
+        sealed ? ` · ${record.protection || "closed"}` : " · in the clear",
       ),
     ),
     parts,

@@ -10,8 +10,8 @@ function searchIndex() {
         index,
         target: { step: step.number },
         where: `step ${step.number}`,
-        what: `${step.side}: ${step.title}`,
-        text: `${step.title} ${step.purpose} ${step.textbook || ""}`,
+        what: `${actorOf(step)}: ${step.title}`,
+        text: `${step.title} ${step.purpose} ${step.textbook || ""} ${alsoOf(step)}`,
       });
       messagesOf(step).forEach((part, number) => indexFields(entries, index, step, part, number));
       for (const part of step.parts) {
@@ -45,6 +45,13 @@ function searchIndex() {
   });
   for (const entry of entries) entry.text = entry.text.toLowerCase();
   return entries;
+}
+
+// What else a step says: its rows, and the names of a ClientHello.
+function alsoOf(step) {
+  const rows = (step.rows || []).map((row) => `${row.label} ${row.value}`);
+  const names = messagesOf(step).flatMap((part) => Object.entries(part.fingerprints || {}).flat());
+  return [...rows, ...names].join(" ");
 }
 
 function indexFields(entries, index, step, part, number) {

@@ -1,9 +1,11 @@
 // The handshake as a sequence: two lanes, a row each step, a box around what one encrypted record holds.
 
 function sequenceSection() {
+  if (!connection().steps.length) return null;
   const seen =
-    connection().sees === "both" ? "Both sides were watched." : `Seen from the ${connection().sees}'s side.`;
-  const clock = connection().still ? " Time stands still in a demonstration with a seed." : "";
+    connection().sees === "both" ? "Both sides are told." : `Seen from the ${connection().sees}'s side.`;
+  const stands = connection().still && connection().steps.length > 1;
+  const clock = stands ? " The clock stood still, as in a demonstration with a seed." : "";
   return el(
     "section",
     { id: "sequence", "aria-labelledby": "sequence-title" },
@@ -11,7 +13,7 @@ function sequenceSection() {
     el(
       "p",
       {},
-      `${plural(connection().steps.length, "step")}, in the order of the wire. ${seen}${clock} `,
+      `${plural(stepCount(), "step")}, in the order of the wire. ${seen}${clock} `,
       el("kbd", {}, "←"),
       " and ",
       el("kbd", {}, "→"),
@@ -39,6 +41,10 @@ function sequenceSection() {
   );
 }
 
+function stepCount() {
+  return (connection().steps.at(-1) || { number: 0 }).number;
+}
+
 function legend() {
   return el(
     "div",
@@ -55,10 +61,12 @@ function sequenceRows() {
   const framed = new Set();
   let frame = null;
   let before = null;
+  made.push(...closedRows(0));
   for (const step of connection().steps) {
     const pause = before ? pauseOf(before, step) : null;
-    if (pause) {
-      made.push(pause);
+    const left = before ? leftOut(before, step) : null;
+    if (pause || left) {
+      made.push(...[pause, left].filter(Boolean));
       frame = null;
     }
     before = step;
@@ -74,8 +82,26 @@ function sequenceRows() {
       made.push(frameRow(record, frame.list, framed.has(record.number)));
       framed.add(record.number);
     }
+    const closed = closedRows(step.number);
+    if (closed.length) frame = null;
+    made.push(...closed);
   }
   return made;
+}
+
+const MOST_CLOSED = 100; // in one place
+
+// Encrypted records whose content nobody has seen: boxes that do not open.
+function closedRows(after) {
+  const closed = connection().records.filter((record) => record.closed && record.after === after);
+  const rows = closed.slice(0, MOST_CLOSED).map((record) => frameRow(record, null, false));
+  const rest = closed.length - rows.length;
+  if (rest > 0) rows.push(noteRow(`and ${plural(rest, "closed record")} more`));
+  return rows;
+}
+
+function noteRow(text) {
+  return el("li", { class: "pause" }, el("span", {}), el("span", { class: "lanes" }, text));
 }
 
 function frameOf(step) {
@@ -85,14 +111,16 @@ function frameOf(step) {
   return record && record.encrypted ? record : null;
 }
 
+// list: the steps within; none in a record that stays closed.
 function frameRow(record, list, again) {
   const item = el("li", {
     class: `frame ${record.side}${again ? " again" : ""}`,
     "data-record": record.number,
   });
-  const toggle = el("button", { class: "toggle", type: "button" });
+  const toggle = list ? el("button", { class: "toggle", type: "button" }) : el("span", {});
   const turn = (shut) => {
-    item.classList.toggle("shut", shut);
+    item.classList.toggle("shut", shut || !list);
+    if (!list) return;
     toggle.textContent = shut ? "▸" : "▾";
     toggle.setAttribute("aria-expanded", String(!shut));
     toggle.setAttribute("aria-label", `${shut ? "Open" : "Shut"} ${recordName(record)}`);
@@ -116,15 +144,25 @@ function frameRow(record, list, again) {
         "span",
         { class: "label" },
         icon("lock"),
-        ` ${recordName(record)}${again ? ", continued" : ""}: ${plural(record.size, "byte")}, ${looks}`,
+        ` ${list ? "" : "closed: "}${recordName(record)}${again ? ", continued" : ""}: ${plural(record.size, "byte")}, ${looks}`,
         unseen(`, ${record.side} to ${other(record.side)}`),
       ),
       el("span", { class: "arrow", "aria-hidden": "true" }),
     ),
   );
   pick.addEventListener("click", () => go({ record: record.number }));
-  item.append(el("div", { class: "frame-head" }, toggle, pick), el("div", { class: "inline" }), list);
+  item.append(
+    el("div", { class: "frame-head" }, toggle, pick),
+    el("div", { class: "inline" }),
+    ...(list ? [list] : []),
+  );
   return item;
+}
+
+// A page shows of a long connection its beginning and its end.
+function leftOut(before, step) {
+  const count = step.number - before.number - 1;
+  return count > 0 ? noteRow(`${plural(count, "step")} not shown`) : null;
 }
 
 // Where nothing happened for long, by the measure of the whole, the axis says so.
@@ -133,12 +171,7 @@ function pauseOf(before, step) {
   const whole = steps[steps.length - 1].time - steps[0].time;
   const gap = step.time - before.time;
   if (gap < 1000 || gap < whole * 0.12) return null;
-  return el(
-    "li",
-    { class: "pause" },
-    el("span", {}),
-    el("span", { class: "lanes" }, `${duration(gap)} pass`),
-  );
+  return noteRow(`${duration(gap)} pass`);
 }
 
 function stepRow(step) {
@@ -182,13 +215,14 @@ function bubbleOf(step) {
     { class: "bubble" },
     icon(iconOf(step)),
     " ",
-    unseen(`the ${step.side} `),
+    step.onlooker ? el("span", { class: "onlooker" }, "onlooker ") : unseen(`the ${step.side} `),
     step.title,
     short ? el("span", { class: "brief" }, short) : null,
   );
 }
 
 function iconOf(step) {
+  if (step.sealed) return "lock";
   if (!step.ok) return "failed";
   const kinds = new Set(step.parts.map((part) => part.kind));
   if (kinds.has("choice")) return "choose";

@@ -11,6 +11,11 @@ function duration(us) {
   return `${(us / 1e6).toFixed(2)} s`;
 }
 
+// "certificate_expired", "not_tls": a reason by its words.
+function worded(identifier) {
+  return identifier.replaceAll("_", " ").replace(/\b(?:tls|alpn|psk)\b/g, (word) => word.toUpperCase());
+}
+
 // A long name may break after each of its underscores.
 function breakable(name) {
   return name.split("_").flatMap((piece, index) => (index ? ["_", el("wbr"), piece] : [piece]));
@@ -52,11 +57,16 @@ function stepLinks(numbers) {
     const step = stepOf(number);
     return el(
       "a",
-      { href: hashOf({ step: number }), title: step ? `${step.side}: ${step.title}` : null },
+      { href: hashOf({ step: number }), title: step ? `${actorOf(step)}: ${step.title}` : null },
       String(number),
     );
   });
   return links.flatMap((link, index) => (index ? [", ", link] : [link]));
+}
+
+// Who does it: a side, or who reads the capture and checks in its place.
+function actorOf(step) {
+  return step.onlooker ? "onlooker" : step.side;
 }
 
 // The verdict in a sign, a word and a colour.
