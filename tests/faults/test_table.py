@@ -23,6 +23,8 @@ NOT_A_SERVERS = {
     "revocation_unknown": "what we ask for: revocation hard",
     "client_not_allowed": "what a server finds",
     "our_certificate_refused": "what a server is told",
+    "server_certificate_refused": "what who reads a capture says of it",
+    "client_rejected_certificate": "what who reads a capture says of it",
     "no_suitable_certificate": "what a server finds",
     "inappropriate_fallback": "needs a client that falls back",
     "extended_master_secret_changed": "needs a session to resume",
