@@ -120,11 +120,16 @@ class Browser:
         return result["result"].get("value")
 
     def wait_for(self, expression: str) -> None:
-        """Until the expression is true; between two looks the page draws a frame."""
+        """Until the expression is true; between two looks, and once after it, the page draws a frame.
+
+        After it, for the page may have to hear of it as well: a link changes the address at once, and the
+        event that tells the page so is still to come.
+        """
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not self.run(expression):
             assert time.monotonic() < deadline, f"never true: {expression}"
             self._draw()
+        self._draw()
 
     def _draw(self) -> None:
         """Until the page has drawn what was asked for until now."""
