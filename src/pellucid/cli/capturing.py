@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import sys
 import threading
 from collections import defaultdict
@@ -14,8 +13,10 @@ from typing import IO, TYPE_CHECKING
 import click
 
 import pellucid
+from pellucid.cli.descriptors import descriptor_for
 from pellucid.keys.key_log import KeyLog, key_log_line
 from pellucid.trace import Side, Trace
+from pellucid.trace.events import other_side
 from pellucid.trace.pcapng import Capture, CapturedConnection, Endpoint, client_randoms
 
 if TYPE_CHECKING:
@@ -115,8 +116,8 @@ class Captured:
         """The connection has ended for ``side``; with ``error``, which may be that the peer broke it off."""
         if self._file:
             self._connection = self._connection or self._file.connection(self._trace, self._ends)
-            peer: Side = "server" if side == "client" else "client"
-            self._file.finish(self._connection, self._trace, peer if _is_reset(error) else None)
+            reset_by = other_side(side) if _is_reset(error) else None
+            self._file.finish(self._connection, self._trace, reset_by)
 
 
 def _open(path: str, *, private: bool) -> IO[bytes]:
@@ -126,10 +127,7 @@ def _open(path: str, *, private: bool) -> IO[bytes]:
         raw: IO[bytes] = getattr(stream, "raw", stream)
         return raw
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o666)
-        if private and os.name == "posix" and stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.fchmod(descriptor, 0o600)  # it may have been there before
-        return os.fdopen(descriptor, "wb", buffering=0)
+        return os.fdopen(descriptor_for(path, private=private), "wb", buffering=0)
     except OSError as error:
         raise click.UsageError(f"--pcapng: {path}: {error.strerror}") from error
 

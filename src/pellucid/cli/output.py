@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ import click
 from rich.console import Console
 
 from pellucid.cli.capturing import Captured, CaptureFile
+from pellucid.cli.descriptors import descriptor_for
 from pellucid.cli.render import Storyteller
 from pellucid.cli.seeded import FIXED_NOW
 from pellucid.keys.key_log import KeyLog, key_log_line
@@ -216,11 +216,7 @@ class DataFile:
             raise click.UsageError(f"{self._option}: {self._name}: {error.strerror}") from error
 
     def _open(self) -> IO[str]:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        descriptor = os.open(self._name, flags, 0o600 if self._private else 0o666)
-        if self._private and stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.fchmod(descriptor, 0o600)
-        return os.fdopen(descriptor, "w", encoding="utf-8")
+        return os.fdopen(descriptor_for(self._name, private=self._private), "w", encoding="utf-8")
 
 
 def storyteller(verbosity: int, *, beside: bool) -> Storyteller:

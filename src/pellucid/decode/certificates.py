@@ -11,15 +11,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pellucid.decode.issuers import row_of
-from pellucid.driver.judging import refused
+from pellucid.driver.judging import refused, summaries, tell_accepted, tell_refused
 from pellucid.errors import CertificateRejected, Misuse
 from pellucid.identity import MAX_CHAIN_LENGTH, VerifiedIdentity, verify_client, verify_server
 from pellucid.identity.der import UNDECODABLE
 from pellucid.identity.names import parse_server_name
 from pellucid.identity.pem import parse_certificate
-from pellucid.identity.rules import check_dates, check_name, is_too_costly, look_at, patterns_in
+from pellucid.identity.rules import (
+    check_dates,
+    check_name,
+    has_pss_key,
+    is_too_costly,
+    look_at,
+    patterns_in,
+)
 from pellucid.plain import plain
-from pellucid.trace import CertificateSummary, TraceView, summary_of
+from pellucid.trace import CertificateSummary, TraceView
 from pellucid.trace.events import Side, other_side
 
 if TYPE_CHECKING:
@@ -27,11 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Judgement", "Leaf", "judge", "judge_client"]
 
-_TO_A_ROOT = "a path to a trusted root"
 _AMONG_THEMSELVES = "each certificate signed by another of those sent, as far as they go"
-
-# RFC 8017 C: id-RSASSA-PSS, of a key that signs by PSS alone.
-_RSASSA_PSS = "1.2.840.113549.1.1.10"
 
 
 @plain(frozen=True)
@@ -95,7 +98,7 @@ def judge(w: Watched, whose: Side, chain: tuple[bytes, ...], *, key_exchange: bo
     key = _key(leaf)
     if leaf is None or key is None:
         return None
-    return Leaf(key, leaf.public_key_algorithm_oid.dotted_string == _RSASSA_PSS)
+    return Leaf(key, has_pss_key(leaf))
 
 
 def judge_client(w: Watched, chain: tuple[bytes, ...]) -> Leaf | None:
@@ -120,23 +123,19 @@ def _tell_path(
         path = (
             refused(chain[:MAX_CHAIN_LENGTH], error)
             if isinstance(error, CertificateRejected)
-            else _summaries(chain, range(len(chain)), str(error.reason))
+            else _alike(chain, range(len(chain)), str(error.reason))
         )
         fault = re.sub(r"\bthe peer\b", f"the {whose}", error.detail)
-        view.certificate(whose=whose, path=path, ok=False)
-        view.check(what="certificate_chain", expected=_TO_A_ROOT, found=fault, ok=False)
+        tell_refused(view, whose, path, fault)
         return Judgement(by_roots=True, reason=str(error.reason), found=fault)
-    path = [summary_of(one) for one in identity.path]
-    view.certificate(whose=whose, path=path, ok=True)
-    found = f"{len(path)} certificates, to a trusted root"
-    view.check(what="certificate_chain", expected=_TO_A_ROOT, found=found, ok=True)
+    path, found = tell_accepted(view, whose, identity)
     return Judgement(by_roots=True, reason="", found=found, top=path[-1].subject)
 
 
 def _tell_signatures(view: TraceView, whose: Side, chain: Sequence[bytes]) -> Judgement:
     row = row_of(chain, [_readable(der, place) for place, der in enumerate(chain)])
     places = range(len(chain)) if row.fault else row.places
-    path = _summaries(chain, places, "not checked" if row.fault else "ok")
+    path = _alike(chain, places, "not checked" if row.fault else "ok")
     view.certificate(whose=whose, path=path, ok=not row.fault)
     count = f"{len(places)} certificate{'' if len(places) == 1 else 's'}"
     unjudged = "no trusted roots were given, so whether to trust them was not judged"
@@ -174,16 +173,9 @@ def _readable(der: bytes, place: int) -> Any | None:
         return None
 
 
-def _summaries(chain: Sequence[bytes], places: Sequence[int], verdict: str) -> list[CertificateSummary]:
-    """What can be told of those at these places; a certificate that cannot be read is left out."""
-    certificates = (_readable(chain[place], place) for place in places[:MAX_CHAIN_LENGTH])
-    summaries = []
-    for certificate in certificates:
-        try:
-            summaries += [summary_of(certificate, verdict)] if certificate is not None else []
-        except UNDECODABLE:
-            continue
-    return summaries
+def _alike(chain: Sequence[bytes], places: Sequence[int], verdict: str) -> list[CertificateSummary]:
+    """What can be told of those at these places, all with the same verdict."""
+    return summaries((chain[place], verdict) for place in places[:MAX_CHAIN_LENGTH])
 
 
 def _key(leaf: Any | None) -> Any | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pellucid.errors import CertificateRejected, Misuse
@@ -14,7 +14,7 @@ from pellucid.identity.pem import parse_certificate
 from pellucid.identity.transparency import timestamps_in
 
 if TYPE_CHECKING:
-    from pellucid.trace import CertificateSummary, TraceView
+    from pellucid.trace import CertificateSummary, Side, TraceView
 
 _EXPECTED = "a path to a trusted root"
 
@@ -26,20 +26,11 @@ def judge(hs: AnyHandshake, asked: VerifyIdentity) -> VerifiedIdentity:
         identity = _verify(hs, asked)
     except CertificateRejected as error:
         if trace:
-            trace.certificate(whose=asked.whose, path=refused(asked.chain, error), ok=False)
+            tell_refused(trace, asked.whose, refused(asked.chain, error), error.detail)
             _tell_paths(hs, asked, trace)
-            trace.check(what="certificate_chain", expected=_EXPECTED, found=error.detail, ok=False)
         raise
     if trace:
-        from pellucid.trace import summary_of  # noqa: PLC0415 - loaded only where something is traced
-
-        trace.certificate(whose=asked.whose, path=[summary_of(c) for c in identity.path], ok=True)
-        found = f"{len(identity.path)} certificates, to a trusted root"
-        trace.check(what="certificate_chain", expected=_EXPECTED, found=found, ok=True)
-        timestamps = timestamps_in(identity.chain[0])
-        if timestamps:
-            said = "; ".join(timestamps)
-            trace.check(what="transparency", expected="shown, not verified", found=said, ok=True)
+        tell_accepted(trace, asked.whose, identity)
     return identity
 
 
@@ -105,19 +96,45 @@ def _tell_paths(hs: AnyHandshake, asked: VerifyIdentity, trace: TraceView) -> No
     trace.paths(whose=asked.whose, **path_parts(report))
 
 
+def tell_accepted(
+    trace: TraceView, whose: Side, identity: VerifiedIdentity
+) -> tuple[list[CertificateSummary], str]:
+    """The path that holds; gives it, and what was found in words."""
+    from pellucid.trace import summary_of  # noqa: PLC0415 - loaded only where something is traced
+
+    path = [summary_of(one) for one in identity.path]
+    trace.certificate(whose=whose, path=path, ok=True)
+    found = f"{len(identity.path)} certificates, to a trusted root"
+    trace.check(what="certificate_chain", expected=_EXPECTED, found=found, ok=True)
+    timestamps = timestamps_in(identity.chain[0])
+    if timestamps:
+        said = "; ".join(timestamps)
+        trace.check(what="transparency", expected="shown, not verified", found=said, ok=True)
+    return path, found
+
+
+def tell_refused(trace: TraceView, whose: Side, path: Sequence[CertificateSummary], fault: str) -> None:
+    trace.certificate(whose=whose, path=path, ok=False)
+    trace.check(what="certificate_chain", expected=_EXPECTED, found=fault, ok=False)
+
+
 def refused(chain: Sequence[bytes], error: CertificateRejected) -> list[CertificateSummary]:
     """What can be told of a refused chain: the fault at the certificate that has it, the leaf if none does.
 
-    Of the others not everything was looked at. One that cannot be read is left out.
+    Of the others not everything was looked at.
     """
+    at_fault = error.certificate if error.certificate in chain else next(iter(chain), b"")
+    return summaries((der, error.reason if der == at_fault else "not checked") for der in chain)
+
+
+def summaries(judged: Iterable[tuple[bytes, str]]) -> list[CertificateSummary]:
+    """Of certificates (DER) with their verdicts; one that cannot be read is left out."""
     from pellucid.trace import summary_of  # noqa: PLC0415 - as above
 
-    at_fault = error.certificate if error.certificate in chain else next(iter(chain), b"")
     found = []
-    for number, der in enumerate(chain, 1):
+    for der, verdict in judged:
         try:
-            verdict = error.reason if der == at_fault else "not checked"
-            found.append(summary_of(parse_certificate(der, f"certificate {number}"), verdict))
+            found.append(summary_of(parse_certificate(der, "a certificate"), verdict))
         except (Misuse, *UNDECODABLE):
             continue
     return found

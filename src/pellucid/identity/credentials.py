@@ -25,6 +25,7 @@ from pellucid.identity.rules import (
     Purpose,
     Seen,
     check_leaf_usage,
+    has_pss_key,
     look_at,
     may_encipher_keys,
     may_sign,
@@ -389,7 +390,7 @@ def _schemes(
     """RFC 9846 4.3.3: rsaEncryption keys sign rsa_pss_rsae_*, id-RSASSA-PSS keys rsa_pss_pss_*, and by no
     other hash than the one in the key's parameters.
     """
-    rsa_pss_oid = leaf.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
+    rsa_pss_oid = has_pss_key(leaf)
     schemes = schemes_for(leaf.public_key(), rsa_pss_oid=rsa_pss_oid)
     bound = pss_hash(subject_public_key_info) if rsa_pss_oid else None
     return schemes if bound is None else tuple(scheme for scheme in schemes if _PSS_HASHES[scheme] == bound)

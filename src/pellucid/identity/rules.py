@@ -229,6 +229,11 @@ def check_key(certificate: x509.Certificate, position: int) -> PublicKey:
     refuse(certificate, position, Reason.UNSUPPORTED_CERTIFICATE, fault)
 
 
+def has_pss_key(certificate: x509.Certificate) -> bool:
+    """Whether the key is id-RSASSA-PSS, which may sign rsa_pss_pss_* only (RFC 9846 4.3.3)."""
+    return certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
+
+
 def is_too_costly(certificate: x509.Certificate) -> bool:
     """Whether checking a signature by this RSA key takes longer than a peer may make us work."""
     try:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from cryptography import x509
-from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from pellucid.errors import CertificateRejected, Misuse, Reason
 from pellucid.identity import rules
@@ -60,7 +59,7 @@ class VerifiedIdentity:
     @property
     def rsa_pss_oid(self) -> bool:
         """Whether the leaf's key is id-RSASSA-PSS, which may sign rsa_pss_pss_* only (RFC 9846 4.3.3)."""
-        return self.chain[0].public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
+        return rules.has_pss_key(self.chain[0])
 
     @cached_property
     def begins_at(self) -> float:

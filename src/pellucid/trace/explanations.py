@@ -23,6 +23,7 @@ from pellucid.trace.events import (
     SecretEvent,
     StateEvent,
     UnreadEvent,
+    other_side,
 )
 from pellucid.trace.paths import PathsEvent
 from pellucid.trace.texts import texts
@@ -83,7 +84,7 @@ def sender(event: MessageEvent | RecordEvent | AlertEvent | DataEvent) -> str:
     """Which side sent it."""
     if event.direction == "sent":
         return event.side
-    return "server" if event.side == "client" else "client"
+    return other_side(event.side)
 
 
 def event_id(event: Event, agreed: Agreed = NOTHING) -> str:  # noqa: PLR0912 - a branch for each kind

@@ -6,7 +6,15 @@ from collections import deque
 from collections.abc import Sequence
 
 from pellucid.codes import ContentType
-from pellucid.trace.events import AlertEvent, DataEvent, Event, MessageEvent, RecordEvent
+from pellucid.trace.events import (
+    AlertEvent,
+    DataEvent,
+    Event,
+    MessageEvent,
+    RecordEvent,
+    Side,
+    other_side,
+)
 
 __all__ = ["as_delivered", "is_change_cipher_spec", "with_change_cipher_specs_in_place"]
 
@@ -69,11 +77,11 @@ def as_delivered(events: Sequence[Event]) -> list[Event]:
     waiting = {side: deque(event for event in events if event.side == side) for side in ("client", "server")}
     under_way = _UnderWay()
     ordered: list[Event] = []
-    turn = "client"
-    while queue := waiting[turn] or waiting[turn := _other(turn)]:
-        event, others = queue[0], waiting[_other(turn)]
+    turn: Side = "client"
+    while queue := waiting[turn] or waiting[turn := other_side(turn)]:
+        event, others = queue[0], waiting[other_side(turn)]
         if others and _waits_for(event, others[0], under_way):
-            turn = _other(turn)
+            turn = other_side(turn)
             continue
         under_way.note(event)
         ordered.append(queue.popleft())
@@ -90,10 +98,6 @@ def _waits_for(event: Event, other: Event, under_way: _UnderWay) -> bool:
     if isinstance(event, AlertEvent):
         return other.n < event.n  # it ends the story: what was sent before it comes before it
     return under_way.has_something_for(other.side) and not _sends(other)
-
-
-def _other(side: str) -> str:
-    return "server" if side == "client" else "client"
 
 
 def _travels(event: Event) -> bool:
@@ -122,6 +126,6 @@ class _UnderWay:
         if not _travels(event):
             return
         size = event.length if isinstance(event, DataEvent) else 1
-        to = _other(event.side) if _sends(event) else event.side
+        to = other_side(event.side) if _sends(event) else event.side
         amount = self._amounts.get((to, event.kind), 0)
         self._amounts[to, event.kind] = max(0, amount + size if _sends(event) else amount - size)

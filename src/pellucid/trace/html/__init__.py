@@ -47,9 +47,8 @@ def page(
     ``note`` stands below the heading; ``banner`` above everything, if secrets are shown. ``retell`` may add
     to a step what only the caller knows. It takes the package jinja2, of the extra ``cli``.
     """
-    # Who never shows a page need not have it.
-    from jinja2 import Environment  # noqa: PLC0415
-    from markupsafe import Markup  # noqa: PLC0415
+    from jinja2 import Environment  # noqa: PLC0415 - who never shows a page need not have it
+    from markupsafe import Markup  # noqa: PLC0415 - as above
 
     content = document(traces, heading=heading, note=note, retell=retell)
     content["banner"] = banner if content["revealed"] else ""
@@ -58,9 +57,9 @@ def page(
         title=heading,
         policy=policy(),
         # Ours, or escaped: none of them can end the element that it is in.
-        style=Markup(_style()),  # noqa: S704
-        script=Markup(_script()),  # noqa: S704
-        data=Markup(_embedded(content)),  # noqa: S704
+        style=Markup(_style()),  # noqa: S704 - our own file
+        script=Markup(_script()),  # noqa: S704 - our own files
+        data=Markup(_embedded(content)),  # noqa: S704 - has no < in it: see there
     )
 
 
