@@ -89,6 +89,9 @@ class Forge:
                 # Never used: a modulus of that size takes minutes to find, and a public key need not have
                 # been found.
                 self._keys[name] = PublicOnly(rsa.RSAPublicNumbers(65_537, 2**16_383 + 1).public_key())
+            elif kind == "rsa_costly_exponent":
+                numbers = rsa.generate_private_key(65_537, 2048).public_key().public_numbers()
+                self._keys[name] = PublicOnly(rsa.RSAPublicNumbers(numbers.n - 2, numbers.n).public_key())
             elif kind.startswith("rsa_"):
                 self._keys[name] = rsa.generate_private_key(65_537, int(kind.removeprefix("rsa_")))
             elif kind.startswith("brainpool"):
@@ -166,6 +169,7 @@ class Forge:
         days: tuple[float, float] = (-1, 30),
         signed_by: Any = None,
         hash_algorithm: hashes.HashAlgorithm | None = None,
+        rsa_padding: padding.PSS | None = None,
         key_identifiers: bool = True,
         key_label: str | None = None,
     ) -> Forged:
@@ -196,7 +200,8 @@ class Forge:
         hashed = isinstance(signer, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
         algorithm = hash_algorithm or (hashes.SHA256() if hashed else None)
         repeatable = True if isinstance(signer, ec.EllipticCurvePrivateKey) else None
-        return Forged(builder.sign(signer, algorithm, ecdsa_deterministic=repeatable), key)
+        signed = builder.sign(signer, algorithm, rsa_padding=rsa_padding, ecdsa_deterministic=repeatable)
+        return Forged(signed, key)
 
 
 def distinguished(common_name: str) -> x509.Name:

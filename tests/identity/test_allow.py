@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,8 @@ from loopback import client_config, laboratory, server_config, shake_hands
 
 from pellucid import SessionStore, TicketKeys
 from pellucid.errors import CertificateRejected, Misuse, Reason
-from pellucid.identity import AllowedClients, verify_client
+from pellucid.identity import AllowedClients, TrustStore, verify_client
+from pellucid.identity.raw_keys import verify_raw_key
 
 NOW = 1_800_000_000.0
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -68,6 +70,8 @@ def test_a_host_name_is_allowed_as_a_whole_or_below_a_wildcard(rule: str, name: 
         ("spiffe://prod/sa/*", "spiffe://prod/sa/web#x", False),
         ("spiffe://prod/sa/*", "http://prod/sa/web", False),
         ("spiffe://prod/*", "spiffe://prod@evil/sa", False),
+        ("spiffe://prod/*", "spiffe://prod/sa\x00", False),
+        ("spiffe://prod/*", "spiffe://prod/sa\x1b", False),
         ("https://service.example/a", "https://service.example:443/a", False),
     ],
 )
@@ -90,10 +94,16 @@ def test_a_spiffe_id_beside_another_uri_names_nobody() -> None:
         ("@example.com", "anybody@example.com", True),
         ("@example.com", "anybody@sub.example.com", False),
         ("alice@example.com", "bob@example.com", False),
+        ("@example.com", "alice@evil.example@example.com", False),
+        ("@example.com", '"alice@evil.example"@example.com', False),
+        ("@example.com", "alice,bob@example.com", False),
+        ("@example.com", "alice\n@example.com", False),
+        ("@example.com", "@example.com", False),
     ],
 )
 def test_a_mailbox_is_allowed_as_a_whole_or_at_a_host(rule: str, name: str, allowed: bool) -> None:
-    assert allows(AllowedClients(emails=[rule]), MAIL(name)) is allowed
+    # As it is decoded from a certificate, where nothing is validated.
+    assert allows(AllowedClients(emails=[rule]), MAIL._init_without_validation(name)) is allowed
 
 
 def test_a_name_of_one_form_is_none_of_another() -> None:
@@ -142,6 +152,15 @@ def test_the_refusal_lists_the_names_that_the_client_has(forge: Any) -> None:
         AllowedClients(uris=["spiffe://prod/web"]).check(identity)
     assert caught.value.reason is Reason.CLIENT_NOT_ALLOWED
     assert "has URI:spiffe://prod/other, DNS:other.example, and none of them" in caught.value.detail
+
+
+def test_a_key_without_a_certificate_has_no_name_that_is_allowed(forge: Any) -> None:
+    key = forge.key("ecdsa", "alone").public_key()
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    identity = verify_raw_key(der, TrustStore.from_keys([der]))
+    with pytest.raises(CertificateRejected, match="has no names") as caught:
+        AllowedClients(dns=["worker.example"]).check(identity)
+    assert caught.value.reason is Reason.CLIENT_NOT_ALLOWED
 
 
 @pytest.mark.parametrize("version", ["TLSv1.3", "TLSv1.2"])

@@ -94,6 +94,40 @@ def test_an_issuer_that_may_not_sign_lists_does_not(forge: Any) -> None:
     assert lists.status_of(forge.leaf(ca).certificate, ca.certificate, NOW).verdict == "good"
 
 
+def test_who_may_sign_no_lists_does_not_by_another_certificate_of_the_same_key(forge: Any) -> None:
+    """That the signature is known to hold does not mean that this issuer may have made it."""
+    ca = forge.ca("Twice")
+    twin = forge.ca("Twice", usage=forge.key_usage("key_cert_sign"))
+    assert ca.key.public_key() == twin.key.public_key()
+    lists, leaf = RevocationList(listed(ca)), forge.leaf(ca)
+    assert lists.status_of(leaf.certificate, ca.certificate, NOW).verdict == "good"
+    with pytest.raises(CertificateRejected, match="lacks cRLSign"):
+        lists.status_of(leaf.certificate, twin.certificate, NOW)
+
+
+def test_a_list_that_its_issuer_has_not_signed_is_not_read(
+    leaf: Any, ca: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes by http may be anybody's, and have 800,000 entries; the signature is checked once."""
+    der = bytearray(listed(ca, leaf))
+    der[-1] ^= 1
+    forged, checked = RevocationList(bytes(der)), []
+
+    def entries(*_: Any) -> Any:
+        raise AssertionError
+
+    def signed(*_: Any) -> bool:
+        checked.append(1)
+        return False
+
+    monkeypatch.setattr(crl, "_understood_entries", entries)
+    monkeypatch.setattr(crl, "signed_list", signed)
+    for _ in range(3):
+        with pytest.raises(CertificateRejected, match="is not signed by the key"):
+            forged.status_of(leaf.certificate, ca.certificate, NOW)
+    assert checked == [1]
+
+
 def test_a_list_signed_with_a_short_hash_says_nothing(forge: Any) -> None:
     ca = forge.ca("RSA Root", kind="rsa_2048")
     start, end = (dt.datetime.fromtimestamp(moment, dt.UTC) for moment in (NOW - HOUR, NOW + DAY))
@@ -124,6 +158,20 @@ def test_a_list_holds_from_its_update_to_the_next(
         assert RevocationList(der).status_of(leaf.certificate, ca.certificate, NOW).verdict == "good"
 
 
+@pytest.mark.parametrize("reason, words", [("keyCompromise", ""), ("certificateHold", "out of date")])
+def test_who_was_revoked_stays_so_when_the_list_is_old(leaf: Any, ca: Any, reason: str, words: str) -> None:
+    """RFC 5280 3.3: an entry stays until the certificate has expired. Only a hold may be over."""
+    entry = (x509.CRLReason(x509.ReasonFlags(reason)), False)
+    der = with_entry(ca, leaf.certificate.serial_number, entry, days=(-9, -1))
+    if words:
+        assert words in refusal(der, leaf, ca)
+    else:
+        assert RevocationList(der).status_of(leaf.certificate, ca.certificate, NOW).verdict == "revoked"
+    assert "of the future" in refusal(der, leaf, ca, NOW - 10 * DAY)
+    other = with_entry(ca, 7, entry, days=(-9, -1))
+    assert "out of date" in refusal(other, leaf, ca)
+
+
 # -- what it is of
 
 
@@ -138,16 +186,10 @@ def url(text: str) -> x509.UniformResourceIdentifier:
     return x509.UniformResourceIdentifier(text)
 
 
-RELATIVE = x509.RelativeDistinguishedName([x509.NameAttribute(x509.NameOID.COMMON_NAME, "part 1")])
 NOT_UNDERSTOOD: dict[str, tuple[x509.ExtensionType, str]] = {
     "delta": (x509.DeltaCRLIndicator(1), "is a delta CRL"),
     "indirect": (scope(indirect_crl=True), "it is an indirect CRL"),
-    "reasons": (
-        scope(only_some_reasons=frozenset({x509.ReasonFlags.key_compromise})),
-        "for some reasons only",
-    ),
     "attributes": (scope(only_contains_attribute_certs=True), "of attribute certificates"),
-    "relative name": (scope(relative_name=RELATIVE), "its name is relative"),
     "unknown": (
         x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\5\0"),
         "critical extension 1.2.3.4",
@@ -174,19 +216,42 @@ def test_another_extension_is_passed_over(leaf: Any, ca: Any) -> None:
     assert RevocationList(der).status_of(leaf.certificate, ca.certificate, NOW).verdict == "revoked"
 
 
-def test_an_entry_with_a_critical_extension_spoils_the_list(leaf: Any, ca: Any) -> None:
-    issuer = x509.CertificateIssuer([x509.DirectoryName(ca.certificate.subject)])
-    start, end = (dt.datetime.fromtimestamp(moment, dt.UTC) for moment in (NOW - HOUR, NOW + DAY))
-    entry = x509.RevokedCertificateBuilder().serial_number(7).revocation_date(start)
+def with_entry(
+    ca: Any, serial_number: int, *extensions: tuple[x509.ExtensionType, bool], days: tuple[int, int] = (-1, 1)
+) -> bytes:
+    """A list with one entry; ``days`` from now on it is of, and until."""
+    start, end = (dt.datetime.fromtimestamp(NOW + count * DAY, dt.UTC) for count in days)
+    entry = x509.RevokedCertificateBuilder().serial_number(serial_number).revocation_date(start)
+    for extension, critical in extensions:
+        entry = entry.add_extension(extension, critical=critical)
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(ca.certificate.subject)
         .last_update(start)
         .next_update(end)
-        .add_revoked_certificate(entry.add_extension(issuer, critical=True).build())
+        .add_revoked_certificate(entry.build())
     )
-    der = builder.sign(ca.key, hashes.SHA256()).public_bytes(Encoding.DER)
+    return builder.sign(ca.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def test_an_entry_with_a_critical_extension_spoils_the_list(leaf: Any, ca: Any) -> None:
+    issuer = x509.CertificateIssuer([x509.DirectoryName(ca.certificate.subject)])
+    der = with_entry(ca, 7, (issuer, True))
     assert "an entry with a critical extension" in refusal(der, leaf, ca)
+    with pytest.raises(Misuse, match="an entry with a critical extension"):
+        RevocationLists.from_der([der])
+
+
+def test_what_is_understood_may_be_critical(leaf: Any, ca: Any) -> None:
+    """RFC 5280 5.2 and 5.3 refuse what "the application cannot process", and that alone."""
+    when = dt.datetime.fromtimestamp(NOW - DAY, dt.UTC)
+    reason = x509.CRLReason(x509.ReasonFlags.key_compromise)
+    der = with_entry(ca, leaf.certificate.serial_number, (reason, True), (x509.InvalidityDate(when), True))
+    status = RevocationList(der).status_of(leaf.certificate, ca.certificate, NOW)
+    assert (status.verdict, status.why_revoked) == ("revoked", "keyCompromise")
+    key = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
+    der = listed(ca, leaf, extensions=[(key, True)])
+    assert RevocationList(der).status_of(leaf.certificate, ca.certificate, NOW).verdict == "revoked"
 
 
 def test_a_list_of_authorities_says_nothing_of_a_leaf_and_the_reverse(forge: Any, leaf: Any, ca: Any) -> None:
@@ -197,6 +262,31 @@ def test_a_list_of_authorities_says_nothing_of_a_leaf_and_the_reverse(forge: Any
     assert "certificates that are no CA's" in refusal(of_leaves, below, ca)
     for der, one in ((of_authorities, below), (of_leaves, leaf)):
         assert RevocationList(der).status_of(one.certificate, ca.certificate, NOW).verdict == "good"
+
+
+RELATIVE = x509.RelativeDistinguishedName([x509.NameAttribute(x509.NameOID.COMMON_NAME, "part 1")])
+NARROW = {
+    "reasons": scope(only_some_reasons=frozenset({x509.ReasonFlags.key_compromise})),
+    "authorities": scope(only_contains_ca_certs=True),
+    "a relative name": scope(relative_name=RELATIVE),
+    "another part": scope(full_name=[url("http://crl.example/2.crl")]),
+}
+
+
+@pytest.mark.parametrize("what", NARROW)
+def test_who_is_on_a_list_of_its_issuer_is_revoked_whatever_the_list_is_of(
+    leaf: Any, ca: Any, what: str
+) -> None:
+    """RFC 5280 5.2.5: for who does not go by the scope, only what is "not listed on this CRL" is unknown."""
+    narrow = [(NARROW[what], True)]
+    der = listed(ca, leaf, extensions=narrow)
+    assert RevocationList(der).status_of(leaf.certificate, ca.certificate, NOW).verdict == "revoked"
+    assert refusal(listed(ca, extensions=narrow), leaf, ca)
+
+
+def test_a_list_for_some_reasons_clears_nobody(leaf: Any, ca: Any) -> None:
+    der = listed(ca, extensions=[(NARROW["reasons"], True)])
+    assert "is of revocations for some reasons only" in refusal(der, leaf, ca)
 
 
 def points(*texts: str, **knobs: Any) -> x509.CRLDistributionPoints:
@@ -214,6 +304,17 @@ def test_a_part_is_of_those_that_name_it(forge: Any, leaf: Any, ca: Any) -> None
     of_another = forge.leaf(ca, extensions=[(points("http://crl.example/2.crl"), False)])
     for one in (leaf, of_another):
         assert "does not name among its distribution points" in refusal(der, one, ca)
+
+
+def test_a_list_at_the_issuers_own_name_is_of_all_that_it_issued(forge: Any, leaf: Any, ca: Any) -> None:
+    """RFC 5280 6.3.3: of a list that no point names, assume "a distribution point name of the certificate
+    issuer".
+    """
+    own, another = (x509.DirectoryName(one.certificate.subject) for one in (ca, forge.ca("Another")))
+    der = listed(ca, extensions=[(scope(full_name=[own]), True)])
+    assert RevocationList(der).status_of(leaf.certificate, ca.certificate, NOW).verdict == "good"
+    der = listed(ca, extensions=[(scope(full_name=[another]), True)])
+    assert "does not name among its distribution points" in refusal(der, leaf, ca)
 
 
 def test_where_the_list_is_said_to_be(forge: Any, leaf: Any, ca: Any) -> None:

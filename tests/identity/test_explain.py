@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from chain_cases import CASES, LONG, NAME, NOW, Chain, Maker
+from chain_cases import CASES, LONG, NAME, NOW, Chain, Maker, constraints
 from cryptography import x509
 
 from pellucid.errors import CertificateRejected, Misuse, Reason
@@ -82,6 +82,39 @@ def test_a_loop_is_told_and_ends(maker: Maker) -> None:
     report = report_of(CASES["loop_of_two_cas"](maker))
     assert [path.end for path in report.candidates] == ["loop"]
     assert report.candidates[0].failed[-1].rule == "trust"
+
+
+def test_a_loop_is_said_to_be_one_and_not_a_forgery(maker: Maker) -> None:
+    """Each signature of it holds: what is wrong is that none of its CAs is trusted."""
+    chain = CASES["loop_of_two_cas"](maker)
+    with pytest.raises(CertificateRejected) as caught:
+        verify_server([one.der for one in chain.sent], NAME, chain.trusted[0].trust, NOW, profile="private")
+    assert caught.value.reason is Reason.UNKNOWN_ROOT
+    assert "forged" not in caught.value.detail
+    assert "certify each other" in caught.value.detail
+
+
+@pytest.mark.parametrize("profile", ["web", "private"])
+def test_a_path_that_is_too_long_to_be_followed_is_said_to_be_that(maker: Maker, profile: Any) -> None:
+    chain = [maker.ca()]
+    for number in range(9):
+        chain.append(maker.ca(f"CA {number}", chain[-1]))
+    sent = (maker.leaf(chain[-1]), *chain[:0:-1])
+    verdict = report_of(Chain(sent, (chain[0],)), profiles=(profile,)).verdicts[profile]
+    assert verdict.reason is Reason.CERTIFICATE_CHAIN_TOO_LONG
+    assert "longer than the 9 certificates that are followed" in verdict.sentence
+
+
+def test_a_search_that_was_cut_short_says_so(maker: Maker) -> None:
+    """Nobody knows what the paths would have come to that were not followed."""
+    one, other = maker.ca("One", key_label="shared"), maker.ca("Other", key_label="shared")
+    made = [maker.ca("One", other, key_label="shared", days=(-1000, 3000 + n)) for n in range(4)]
+    made += [maker.ca("Other", one, key_label="shared", days=(-1000, 3000 + n)) for n in range(4)]
+    for profile in ("web", "private"):
+        chain = Chain((maker.leaf(one), *made), (maker.ca("Root"),))
+        verdict = report_of(chain, profiles=(profile,)).verdicts[profile]
+        assert (verdict.rule, verdict.reason) == ("search", Reason.CERTIFICATE_CHAIN_TOO_LONG)
+        assert "forged" not in verdict.sentence
 
 
 def test_where_the_profiles_differ_the_rules_are_named(maker: Maker) -> None:
@@ -205,13 +238,48 @@ def test_many_trusted_namesakes_are_cut_short(maker: Maker) -> None:
     assert len(report.candidates) <= search.MAX_CANDIDATES
 
 
+@pytest.mark.parametrize("sent", [True, False])
+def test_the_one_whose_key_is_named_is_tried_before_its_namesakes(maker: Maker, sent: bool) -> None:
+    """A CA that renews its key again and again leaves more certificates of one name than are tried."""
+    root = maker.ca()
+    count = 9 if sent else search.MAX_SIGNATURE_CHECKS + 8
+    cas = [maker.ca("CA", root, "ed25519", key_label=f"{number}") for number in range(count)]
+    leaf = maker.leaf(cas[-1])
+    chain = Chain((leaf, *cas), (root,)) if sent else Chain((leaf,), tuple(cas))
+    report = report_of(chain, profiles=("private", "web"))
+    assert all(verdict.accepted for verdict in report.verdicts.values())
+    assert report.candidates[0].certificates[1] == cas[-1].certificate
+
+
+@pytest.mark.parametrize("profile", ["web", "private"])
+@pytest.mark.parametrize("copies", [1, 2])
+def test_no_certificate_stands_twice_in_a_path(maker: Maker, profile: Any, copies: int) -> None:
+    """RFC 5280 6.1. A self-signed CA that is trusted, as leaf: it is not its own issuer as well."""
+    constraints = (x509.BasicConstraints(True, None), True)
+    usage = maker.usage("digital_signature", "key_cert_sign")
+    leaf = maker.leaf(None, basic_constraints=constraints, usage=usage)
+    identity = verify_server([leaf.der] * copies, NAME, leaf.trust, NOW, profile=profile)
+    assert identity.path == (leaf.certificate,)
+
+
+def test_a_trusted_key_that_is_too_costly_is_not_called_a_forgery(maker: Maker) -> None:
+    root = maker.ca()
+    huge = maker.ca("Huge", root, "rsa_16384")
+    chain = Chain((maker.leaf(huge, signed_by=root.key),), (huge,))
+    for profile in ("web", "private"):
+        verdict = report_of(chain, profiles=(profile,)).verdicts[profile]
+        assert verdict.reason is Reason.UNSUPPORTED_CERTIFICATE
+        assert "an RSA key of 16384 bits; 8192 is the most" in verdict.sentence
+
+
+@pytest.mark.parametrize("kind", ["rsa_16384", "rsa_costly_exponent"])
 def test_a_key_too_costly_to_verify_with_verifies_nothing(
-    maker: Maker, monkeypatch: pytest.MonkeyPatch
+    maker: Maker, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     from pellucid.identity.reasoning import view
 
     root = maker.ca()
-    huge = maker.ca("Huge", root, "rsa_16384")
+    huge = maker.ca("Huge", root, kind)
     used: list[x509.Certificate] = []
     monkeypatch.setattr(view, "signed_by", lambda _child, issuer: used.append(issuer))
     report = report_of(Chain((maker.leaf(huge, signed_by=root.key), huge), (root,)))
@@ -228,6 +296,33 @@ def test_a_chain_is_accepted_where_a_candidate_holds_every_rule(
     report = report_of(CASES[name](maker), profiles=(profile,))
     whole = any(candidate.trusted and not candidate.failed for candidate in report.candidates)
     assert whole is report.verdicts[profile].accepted
+
+
+def test_a_key_that_is_too_costly_is_named_by_its_rule_where_nobody_needs_it(maker: Maker) -> None:
+    root = maker.ca()
+    report = report_of(Chain((maker.leaf(root), maker.ca("Huge", root, "rsa_16384")), (root,)))
+    assert report.candidates[0].failed == ()
+    for profile in ("web", "private"):
+        verdict = report.verdicts[profile]
+        assert (verdict.rule, verdict.reason) == ("key", Reason.UNSUPPORTED_CERTIFICATE)
+
+
+def test_names_in_thousands_on_every_path_are_explained_soon(maker: Maker) -> None:
+    """As many as fit, in every certificate of a mesh of CAs, under as many constraints."""
+    names = x509.SubjectAlternativeName([x509.DNSName(NAME), *(x509.DNSName(f"n{n}.t") for n in range(6500))])
+    held = constraints(None, [x509.DNSName(f"x{n}.t") for n in range(3500)])
+    one, other = maker.ca("One", key_label="shared"), maker.ca("Other", key_label="shared")
+    given = [
+        {"days": (-1000, 3000 + n), "key_label": "shared", "extensions": [(names, False)]} for n in range(5)
+    ]
+    mesh = [maker.ca("One", other, **each) for each in given]
+    mesh += [maker.ca("Other", one, **(each | held)) for each in given[:4]]
+    leaf = maker.leaf(one, names=None, extensions=[(names, False)])
+    started = time.process_time()
+    report = report_of(Chain((leaf, *mesh), (maker.ca("Root"),)))
+    assert time.process_time() - started < 3
+    assert len(report.candidates) == search.MAX_CANDIDATES
+    assert not any(verdict.accepted for verdict in report.verdicts.values())
 
 
 def test_words_of_the_peer_stay_on_one_line(maker: Maker) -> None:

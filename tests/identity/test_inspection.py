@@ -11,6 +11,7 @@ import pytest
 from chain_cases import CLIENT, LONG, NAME, NOW, Maker
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -232,19 +233,24 @@ def test_a_certificate_without_names_says_so(site: Site) -> None:
 @pytest.mark.parametrize(
     "days, within, found",
     [
-        (LONG, 14, []),
-        ((-80, 10), 14, ["expires_soon"]),
-        ((-80, 10), 9, []),
+        (LONG, None, []),
+        ((-80, 10), None, ["expires_soon"]),
         # of a short life a third: nobody wants to hear of a certificate of six days every day
-        ((-2, 4), 14, []),
-        ((-5, 1), 14, ["expires_soon"]),
+        ((-2, 4), None, []),
+        ((-5, 1), None, ["expires_soon"]),
+        # who says when is heard
+        ((-80, 10), 11, ["expires_soon"]),
+        ((-80, 10), 9, []),
+        ((-2, 4), 5, ["expires_soon"]),
     ],
 )
 def test_what_ends_soon_is_a_finding(
-    site: Site, days: tuple[int, int], within: float, found: list[str]
+    site: Site, days: tuple[int, int], within: float | None, found: list[str]
 ) -> None:
     leaf = site.maker.leaf(site.lower, days=days)
-    assert ids(site.look(pem(leaf, site.lower, site.upper), within_days=within)) == found
+    inspection = site.look(pem(leaf, site.lower, site.upper), within_days=within)
+    assert ids(inspection) == found
+    assert all(one.sentence.startswith("a, certificate 1 ") for one in inspection.everything)
 
 
 def test_what_a_list_has_is_revoked() -> None:
@@ -256,6 +262,7 @@ def test_what_a_list_has_is_revoked() -> None:
         lists = RevocationLists.from_der([laboratory.revocation_list(revoked)])
         inspection = inspect(files, Wish(trust=laboratory.trust, now=NOW, lists=lists))
         assert ids(inspection) == found
+        assert all(one.sentence.startswith("a, certificate 1 ") for one in inspection.everything)
 
 
 def test_what_must_be_stapled_is_a_note() -> None:
@@ -301,6 +308,19 @@ def test_authorities_alone_are_judged_by_their_dates(site: Site) -> None:
     assert ids(inspection, serious=False) == ["no_leaf"]
 
 
+def test_one_authority_alone_is_no_leaf(site: Site) -> None:
+    inspection = site.look(site.lower.pem)
+    assert inspection.chains == ()
+    assert subjects(inspection.others) == ["Lower"]
+    assert ids(inspection) == []
+
+
+def test_an_authority_that_names_a_host_or_has_a_key_beside_it_is_a_leaf(site: Site) -> None:
+    alone = site.maker.ca("alone.example", usage=None)  # as `openssl req -x509` makes them
+    assert [chain.leaf.subject for chain in site.look(alone.pem).chains] == ["CN=alone.example"]
+    assert len(site.look(site.lower.pem, site.lower.key_pem).chains) == 1
+
+
 BROKEN = {
     "nothing": b"",
     "text": b"this is no certificate\n",
@@ -312,6 +332,8 @@ BROKEN = {
     "a foreign key": b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
     "a block cut short": b"-----BEGIN CERTIFICATE-----\nAAAA\n",
     "too much": b"#" * (2**22 + 1),
+    "utf-16": "-----BEGIN CERTIFICATE-----\n".encode("utf-16"),
+    "an unknown block": b"-----BEGIN SOMETHING-----\nAAAA\n-----END SOMETHING-----\n",
 }
 
 
@@ -320,6 +342,33 @@ def test_what_cannot_be_read_is_one_finding(site: Site, data: bytes) -> None:
     (finding,) = site.look(data).everything
     assert (finding.id, finding.serious) == ("bad_certificate_file", True)
     assert finding.sentence.startswith("a ")
+
+
+def wrapped(site: Site) -> dict[str, tuple[bytes, str, str]]:
+    """Files of other kinds, with what is to be said of them and what to be done."""
+    encoding, secret = serialization.Encoding, serialization.BestAvailableEncryption(b"secret")
+    both = [site.leaf.certificate, site.lower.certificate]
+    twelve = pkcs12.serialize_key_and_certificates(None, site.leaf.key, both[0], both[1:], secret)
+    public = site.leaf.key.public_key().public_bytes(
+        encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return {
+        "pkcs7 der": (pkcs7.serialize_certificates(both, encoding.DER), "is PKCS #7", "openssl pkcs7"),
+        "pkcs7": (pkcs7.serialize_certificates(both, encoding.PEM), "is PKCS #7", "openssl pkcs7"),
+        "pkcs12": (twelve, "is PKCS #12", "openssl pkcs12"),
+        "request": (in_pem(b"0", "CERTIFICATE REQUEST"), "is a certificate request", "the authority"),
+        "list": (in_pem(b"0", "X509 CRL"), "is a list", "--crl"),
+        "public key": (public, "is a public key", "a private key"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["pkcs7 der", "pkcs7", "pkcs12", "request", "list", "public key"])
+def test_a_file_of_another_kind_is_a_finding_that_says_what_to_do(site: Site, kind: str) -> None:
+    data, what, fix = wrapped(site)[kind]
+    (finding,) = site.look(data).everything
+    assert (finding.id, finding.serious) == ("bad_certificate_file", True)
+    assert what in finding.sentence
+    assert fix in finding.fix
 
 
 def test_what_is_cut_short_behind_a_certificate_is_told(site: Site) -> None:
@@ -356,6 +405,13 @@ def test_more_chains_than_anybody_reads_are_not_all_explained(site: Site) -> Non
     inspection = site.look(b"".join(pem(leaf) for leaf in leaves))
     assert len(inspection.chains) == 16
     assert "too_many_chains" in ids(inspection)
+
+
+def test_a_file_that_nobody_would_send_is_one_finding(site: Site) -> None:
+    namesakes = [site.maker.ca("Lower", site.upper) for _ in range(101)]
+    (finding,) = site.look(pem(site.leaf, *namesakes)).everything
+    assert finding.id == "certificate_chain_too_long"
+    assert "101 others" in finding.sentence
 
 
 def test_a_chain_that_is_too_long_is_one_finding(site: Site) -> None:
@@ -400,6 +456,12 @@ def test_whatever_stands_in_a_certificate_is_told_and_not_raised(
     inspection = inspect(read_material(data, "a"), wish)
     Draft202012Validator(schema()).validate(json.loads(document(inspection, wish)))
     assert any(changes) or inspection.everything == () or purpose is not Purpose.SERVER
+
+
+def test_a_name_that_the_library_warns_of_is_told_and_not_raised(site: Site) -> None:
+    common_name, country = (bytes.fromhex("06035504") + last for last in (b"\x03", b"\x06"))
+    (chain,) = site.look(in_pem(site.leaf.der.replace(common_name, country))).chains
+    assert chain.findings
 
 
 @given(data=st.binary(max_size=200), label=st.sampled_from(["CERTIFICATE", "PRIVATE KEY", "RSA PRIVATE KEY"]))

@@ -106,7 +106,8 @@ def test_a_uri_is_held_against_its_host(base: str, name: str, inside: bool) -> N
 @pytest.mark.parametrize(
     "name",
     ["urn:example:a", "https://192.0.2.1/", "https://[2001:db8::1]/", "https:///path", "mailto:a@b.example",
-     "https://a@b@host.example.com/", "host.example.com", ""],
+     "https://a@b@host.example.com/", "host.example.com", "", "https://evil.example\\@host.example.com/",
+     "https://evil.example \t@host.example.com/", "https://evil.example\x00@host.example.com/"],
 )  # fmt: skip
 def test_a_uri_without_a_host_name_cannot_be_held_against_anything(name: str) -> None:
     with pytest.raises(Unreadable):
@@ -147,10 +148,89 @@ def test_an_address_lies_in_a_network_if_ipaddress_says_so(base: Any, length: in
         ([(C, "DE"), (O, "Example")], [(C, "DE"), (O, "Examples")], False),
         ([(C, "DE"), (O, "Example")], [(C, "DE")], False),
         ([], [(CN, "anybody")], True),
+        # RFC 4518 2.2 and 2.3: what is not seen does not count, nor does how wide it is written.
+        ([(O, "Example")], [(O, "Exam\u00adple")], True),
+        ([(O, "Example")], [(O, "Ex\u200bam\u034fple\ufeff")], True),
+        ([(O, "Two Words")], [(O, "two\u00a0\u2003 words")], True),
+        ([(O, "Example")], [(O, "\uff25\uff38\uff21\uff2d\uff30\uff2c\uff25")], True),
+        ([(O, "Stra\u00dfe")], [(O, "STRASSE")], True),
     ],
 )
 def test_a_directory_name_begins_with_its_constraint(base: Any, name: Any, inside: bool) -> None:
     assert holds(directory(*base), directory(*name)) is inside
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        DNS("https://leaf.example"),
+        DNS("leaf..example"),
+        DNS("..example"),
+        DNS("leaf.example "),
+        DNS("leaf.example:443"),
+        MAIL("@example.com"),
+        MAIL("*@example.com"),
+        MAIL('"root"@example.com'),
+        MAIL("root@.example.com"),
+        MAIL("*.example.com"),
+        URI("https://host.example.com/"),
+        URI("host.example.com:443"),
+        URI("spiffe://host.example.com"),
+    ],
+)
+def test_a_constraint_that_could_hold_nothing_is_refused(base: x509.GeneralName) -> None:
+    """As an exclusion it would let through all that it is meant to keep out."""
+    with pytest.raises(Unreadable):
+        Subtrees([base])
+
+
+@pytest.mark.parametrize(
+    "base,name",
+    [
+        (DNS("example.com."), DNS("www.example.com")),
+        (DNS("_tcp.example.com"), DNS("a._tcp.example.com")),
+        (MAIL("example.com."), MAIL("a@example.com")),
+        (URI("host.example.com."), URI("https://host.example.com/")),
+    ],
+)
+def test_a_dot_at_the_end_of_a_constraint_does_not_count(base: Any, name: Any) -> None:
+    assert holds(base, name)
+
+
+@pytest.mark.parametrize(
+    "name", ['"root"@example.com', "ro\\ot@example.com", "a@example.com.", "*@example.com"]
+)
+def test_a_mailbox_that_can_be_written_otherwise_cannot_be_held_against_anything(name: str) -> None:
+    """RFC 5321 4.1.2: "root"@example.com is root@example.com, and would slip past an exclusion of it."""
+    with pytest.raises(Unreadable):
+        holds(MAIL("root@example.com"), MAIL(name))
+
+
+def smtp_utf8(mailbox: bytes) -> x509.OtherName:
+    """RFC 9598 3: SmtpUTF8Mailbox."""
+    return x509.OtherName(x509.ObjectIdentifier("1.3.6.1.5.5.7.8.9"), element(0x0C, mailbox))
+
+
+def test_constraints_on_mail_hold_for_mailboxes_beyond_ascii(forge: Any) -> None:
+    """RFC 9598 6 updates RFC 5280 4.2.1.10."""
+    inside, outside = smtp_utf8("grüße@example.com".encode()), smtp_utf8("grüße@example.org".encode())
+    mail = [MAIL("example.com")]
+    assert verify(forge, constraints(mail), with_names(inside))
+    assert verify(forge, constraints(None, mail), with_names(outside))
+    assert "do not permit" in refusal(forge, constraints(mail), with_names(outside)).detail
+    assert "exclude" in refusal(forge, constraints(None, mail), with_names(inside)).detail
+    for broken in (smtp_utf8(b"\xff@example.com"), x509.OtherName(inside.type_id, b"\x05\x00")):
+        error = refusal(forge, constraints(mail), with_names(broken))
+        assert error.reason is Reason.UNSUPPORTED_CERTIFICATE
+
+
+@pytest.mark.parametrize("profile", ["web", "private"])
+def test_an_exclusion_that_is_no_name_is_not_passed_over(forge: Any, profile: Any) -> None:
+    root = forge.ca("Root", days=LONG, **constraints(None, [MAIL("*@leaf.example")]))
+    leaf = forge.leaf(root, days=LONG, **with_names(MAIL("a@leaf.example")))
+    with pytest.raises(CertificateRejected, match="has a name constraint that") as caught:
+        verify_server([leaf.der], NAME, root.trust, NOW, profile=profile)
+    assert caught.value.reason is Reason.BAD_CERTIFICATE
 
 
 @settings(derandomize=True)
@@ -198,7 +278,7 @@ def test_what_is_permitted_passes_and_the_rest_of_its_form_does_not(
 ) -> None:
     assert verify(forge, constraints([base], critical=critical), with_names(right))
     error = refusal(forge, constraints([base], critical=critical), with_names(right, wrong))
-    assert error.reason is Reason.CERTIFICATE_REJECTED
+    assert error.reason is Reason.NAME_CONSTRAINT_VIOLATED
     assert 'which the name constraints of certificate 1 ("CN=Intermediate") do not permit' in error.detail
     assert verify(forge, constraints(None, [base], critical=critical), with_names(wrong))
     error = refusal(forge, constraints(None, [base], critical=critical), with_names(wrong, right))
@@ -240,7 +320,24 @@ def test_a_mail_address_in_the_subject_counts(forge: Any) -> None:
 
 def test_constraints_of_the_root_bind_the_intermediate_as_well(forge: Any) -> None:
     root = constraints([directory((CN, "leaf.example"))])
-    assert "certificate 1" in refusal(forge, {}, {}, root=root).detail
+    error = refusal(forge, {}, {}, root=root)
+    assert "certificate 1" in error.detail
+    assert error.certificate == forge.ca("Intermediate", forge.ca("Root", days=LONG, **root), days=LONG).der
+
+
+@pytest.mark.parametrize("constrained", [0, 1])
+def test_a_way_around_constraints_that_pyca_does_not_know_is_looked_for(forge: Any, constrained: int) -> None:
+    """The intermediate is cross-signed, and only one of its roots keeps the leaf's subject out."""
+    excluded = constraints(None, [directory((CN, "leaf.example"))], critical=False)
+    given = [excluded if number == constrained else {} for number in range(2)]
+    roots = [forge.ca(f"Root {number}", days=LONG, **one) for number, one in enumerate(given)]
+    both = [forge.ca("Intermediate", root, days=LONG) for root in roots]
+    leaf = forge.leaf(both[0], days=LONG)
+    chain = [leaf.der, *(one.der for one in both)]
+    trust = TrustStore.from_certificates([root.certificate for root in roots])
+    assert verify_server(chain, NAME, trust, NOW).path[-1] == roots[1 - constrained].certificate
+    with pytest.raises(CertificateRejected, match="exclude"):
+        verify_server(chain, NAME, roots[constrained].trust, NOW)
 
 
 def test_minimum_and_maximum_are_not_passed_over(forge: Any) -> None:

@@ -54,6 +54,8 @@ def test_an_address_is_parsed_as_one_and_loses_its_zone(text: str, expected: str
         "a" * 64 + ".example", ".".join(["a" * 60] * 5), "[::1]", "example.com:443", "https://example.com",
         "127.1", "1.2.3", "0x7f.1", "1.2.3.4.", "256.1.1.1", "example.0", "example.0x1", "a\x00.example",
         "fa\u00df.example", "a\u200db.example", "\ud800.example", "\u2028.example", "example.com..",
+        # Letters that came after Unicode 3.2, of which IDNA2003 knows no lower case: U+1E9E is a sharp s.
+        "fa\u1e9e.example", "\u1c90.example", "\u2c7f.example",
     ],
 )  # fmt: skip
 def test_what_is_no_unambiguous_name_is_refused(text: str) -> None:

@@ -11,10 +11,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from ocsp_forgery import repeated, signed_with_pss, with_extension
 
 from pellucid.errors import CertificateRejected, Reason
 from pellucid.identity.lab_status import sign_ocsp_response
 from pellucid.identity.revocation import MAX_OCSP_RESPONSE_BYTES, ocsp_request, read_ocsp
+from pellucid.identity.revocation import ocsp as ocsp_module
 from pellucid.identity.revocation.ocsp import responder_urls
 
 NOW = 1_800_000_000.0
@@ -174,6 +176,33 @@ def test_a_response_signed_with_a_broken_or_short_hash_is_refused(forge: Any) ->
     assert "broken or short hash sha1" in refusal(broken, leaf, ca)
 
 
+@pytest.mark.parametrize("critical", [True, False])
+def test_a_responder_that_need_not_be_asked_after_itself_may_answer(
+    forge: Any, leaf: Any, ca: Any, critical: bool
+) -> None:
+    """RFC 6960 4.2.2.2.1: id-pkix-ocsp-nocheck "SHOULD be a non-critical extension"; it need not."""
+    extensions = [(x509.OCSPNoCheck(), critical)]
+    one = forge.leaf(ca, name="Responder", names=None, purposes=(OCSP_SIGNING,), extensions=extensions)
+    assert read_ocsp(answer(leaf, ca, one), leaf.certificate, ca.certificate, NOW).verdict == "good"
+
+
+@pytest.mark.parametrize("used", [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()])
+def test_an_issuer_may_sign_with_pss(forge: Any, used: hashes.HashAlgorithm) -> None:
+    ca = forge.ca("RSA Root", kind="rsa_2048")
+    leaf = forge.leaf(ca)
+    response = signed_with_pss(answer(leaf, ca), ca.key, used)
+    assert read_ocsp(response, leaf.certificate, ca.certificate, NOW).verdict == "good"
+    assert "signed by nobody who may" in refusal(response[:-1] + bytes([response[-1] ^ 1]), leaf, ca)
+
+
+def test_pss_with_a_hash_that_is_broken_or_short_or_not_named_is_refused(forge: Any) -> None:
+    ca = forge.ca("RSA Root", kind="rsa_2048")
+    leaf = forge.leaf(ca)
+    for used, named in ((hashes.SHA224(), None), (SHA1, b"")):
+        response = signed_with_pss(answer(leaf, ca), ca.key, used, named)
+        assert "is signed with RSASSA-PSS" in refusal(response, leaf, ca)
+
+
 # -- what it is about
 
 
@@ -218,6 +247,33 @@ def test_a_critical_extension_is_refused_and_another_ignored(leaf: Any, ca: Any)
     assert "critical extension 1.2.3.4" in refusal(critical, leaf, ca)
 
 
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("critical", [False, True])
+def test_a_critical_extension_of_the_answer_is_refused_beside_others_too(
+    leaf: Any, ca: Any, several: bool, critical: bool
+) -> None:
+    """The library shows the extensions of an answer only where it is alone."""
+    one = with_extension(answer(leaf, ca), ca.key, critical=critical, several=several)
+    if critical:
+        assert "critical extension" in refusal(one, leaf, ca)
+    else:
+        assert read_ocsp(one, leaf.certificate, ca.certificate, NOW).verdict == "good"
+
+
+def test_a_response_full_of_answers_is_read_in_no_time(leaf: Any, ca: Any, monkeypatch: Any) -> None:
+    """A peer chooses how many there are; each costs a comparison, and the hashes are made once."""
+    made: list[bytes] = []
+    digest = ocsp_module._digest
+
+    def counted(algorithm: hashes.HashAlgorithm, data: bytes) -> bytes:
+        made.append(data)
+        return digest(algorithm, data)
+
+    monkeypatch.setattr(ocsp_module, "_digest", counted)
+    assert read_ocsp(repeated(answer(leaf, ca), ca.key, 500), leaf.certificate, ca.certificate, NOW)
+    assert len(made) <= 3
+
+
 # -- when it holds
 
 MINUTE = 60
@@ -243,6 +299,28 @@ def test_a_response_holds_from_its_update_to_the_next(
         assert words in refusal(response, leaf, ca)
     else:
         assert read_ocsp(response, leaf.certificate, ca.certificate, NOW).verdict == "good"
+
+
+@pytest.mark.parametrize(
+    "reason, words", [("keyCompromise", ""), ("unspecified", ""), ("certificateHold", "out of date")]
+)
+def test_who_was_revoked_stays_so_when_the_answer_is_old(leaf: Any, ca: Any, reason: str, words: str) -> None:
+    """RFC 6960 2.2: "either temporarily (the revocation reason is certificateHold) or permanently"."""
+    start, end = (dt.datetime.fromtimestamp(moment, dt.UTC) for moment in (NOW - 9 * DAY, NOW - DAY))
+    builder = ocsp.OCSPResponseBuilder().add_response(
+        leaf.certificate, ca.certificate, SHA1, ocsp.OCSPCertStatus.REVOKED, start, end, start,
+        x509.ReasonFlags(reason),
+    )  # fmt: skip
+    signed = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, ca.certificate).sign(
+        ca.key, hashes.SHA256()
+    )
+    response = signed.public_bytes(Encoding.DER)
+    if words:
+        assert words in refusal(response, leaf, ca)
+    else:
+        assert read_ocsp(response, leaf.certificate, ca.certificate, NOW).verdict == "revoked"
+    early = NOW - 10 * DAY
+    assert "of the future" in refusal(response, leaf, ca, early)
 
 
 # -- what is no answer

@@ -113,7 +113,7 @@ def test_what_pyca_refuses_is_not_accepted_by_sending_an_ed25519_ca_along(forge:
     trust = TrustStore.from_certificates([own_root.certificate, root.certificate])
     assert (
         reason(verify_server, [forge.leaf(ca).der, ca.der, root.der], NAME, trust, NOW)
-        is Reason.CERTIFICATE_REJECTED
+        is Reason.NAME_CONSTRAINT_VIOLATED
     )
 
 
@@ -253,7 +253,7 @@ def test_name_constraints_are_evaluated(forge: Any, who: str, critical: bool, pe
         assert verify_server([leaf.der, ca.der], NAME, root.trust, NOW)
         return
     assert check(leaf, ca, root=root) is None
-    assert reason(verify_server, [leaf.der, ca.der], NAME, root.trust, NOW) is Reason.CERTIFICATE_REJECTED
+    assert reason(verify_server, [leaf.der, ca.der], NAME, root.trust, NOW) is Reason.NAME_CONSTRAINT_VIOLATED
 
 
 @pytest.mark.parametrize(

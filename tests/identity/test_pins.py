@@ -70,6 +70,21 @@ def test_a_good_path_without_a_pinned_key_is_refused(forge: Any) -> None:
     assert report.verdicts["openssl"].accepted
 
 
+@pytest.mark.parametrize("profile", ["web", "private"])
+@pytest.mark.parametrize("pinned", [0, 1])
+@pytest.mark.parametrize("kind", ["ecdsa", "ed25519"])
+def test_of_two_ways_to_trusted_roots_the_one_with_the_pinned_key_counts(
+    forge: Any, profile: Any, pinned: int, kind: str
+) -> None:
+    """A cross-signed intermediate: whichever way is found first, it is not the end of the search."""
+    roots = [forge.ca(f"Root {number}", kind=kind) for number in range(2)]
+    both = [forge.ca("Intermediate", root, kind) for root in roots]
+    leaf = forge.leaf(both[0])
+    trust = TrustStore.from_certificates([root.certificate for root in roots]).pinned_to([pin(roots[pinned])])
+    identity = verify_server([leaf.der, *(one.der for one in both)], NAME, trust, NOW, profile=profile)
+    assert identity.path == tuple(one.certificate for one in (leaf, both[pinned], roots[pinned]))
+
+
 def test_a_pin_is_no_trust(forge: Any) -> None:
     leaf = forge.leaf(None)
     assert refused([leaf], forge.ca("Root").trust.pinned_to([pin(leaf)])) is Reason.SELF_SIGNED

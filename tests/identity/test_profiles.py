@@ -23,6 +23,11 @@ from pellucid.identity.reasoning.model import PathReport
 
 # What "private" takes and "web" does not, and the web's rule. Nothing is the other way round.
 PRIVATE_ALONE = {
+    "ca_excludes_mail_of_a_host_with_a_dot": "name_constraint_forms",
+    "leaf_signed_with_pss_short_salt": "signature_parameters",
+    "leaf_signed_with_pss_two_hashes": "signature_parameters",
+    "ca_signed_with_pss_short_salt": "signature_parameters",
+    "ca_signed_with_pss_two_hashes": "signature_parameters",
     "ca_key_brainpool": "key",
     "leaf_without_key_identifiers": "authority_key_identifier",
     "ca_basic_constraints_not_critical": "basic_constraints_critical",

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pellucid.errors import CertificateRejected, Reason
 from pellucid.identity import TrustStore, verify_server
+from pellucid.identity.lab_status import sign_ocsp_response
+from pellucid.identity.raw_keys import verify_raw_key
 from pellucid.identity.revocation import Fetched, RevocationCheck, RevocationLists, StatusQuery, must_staple
+from pellucid.identity.revocation.check import UNANSWERED_SECONDS
 
 NOW = 1_800_000_000.0
 DAY = 86_400
@@ -155,6 +159,24 @@ def test_a_missing_staple_that_must_be_there_is_refused(lab: Any, demanding: Any
     assert one.findings[0].ok
 
 
+@pytest.mark.parametrize("authority", ["Demanding Root", "Demanding Intermediate"])
+def test_what_an_authority_demands_it_demands_of_all_that_it_issues(forge: Any, authority: str) -> None:
+    """RFC 7633 4.2.2."""
+    demands = [(x509.TLSFeature([x509.TLSFeatureType.status_request]), False)]
+    names = ("Demanding Root", "Demanding Intermediate")
+    root, below = (demands if name == authority else [] for name in names)
+    root = forge.ca(names[0], extensions=root)
+    below = forge.ca(names[1], root, extensions=below)
+    leaf = forge.leaf(below, names=("localhost",))
+    identity = verify_server([leaf.der, below.der], "localhost", root.trust, NOW, profile="private")
+    with pytest.raises(CertificateRejected) as caught:
+        RevocationCheck("staple", NOW).run(identity, {}, staples_asked=True)
+    assert caught.value.reason is Reason.MUST_STAPLE_MISSING
+    assert f'("CN={authority}"), which says that its server staples its status' in caught.value.detail
+    staple = sign_ocsp_response(leaf.certificate, below.certificate, below.key, NOW, next_update=NOW + DAY)
+    assert RevocationCheck("staple", NOW).run(identity, {0: staple}, staples_asked=True) == NOW + DAY
+
+
 def test_nobody_must_staple_who_was_not_asked_to(lab: Any, demanding: Any) -> None:
     assert check(lab, demanding, "soft", asked=False)[1] == inf
 
@@ -171,6 +193,25 @@ def test_without_a_staple_staple_and_soft_pass(lab: Any, issued: Any) -> None:
     one, until = check(lab, issued, "soft")
     assert until == inf
     assert "may be revoked or not, and passes: nothing was stapled" in one.findings[0].found
+
+
+def test_what_passes_for_want_of_an_answer_is_not_relied_upon_for_long(lab: Any, issued: Any) -> None:
+    """A session is not looked at again before its end: who keeps answers away once must not have days."""
+    one, until = check(lab, issued, "soft", ask=Asked(fetched(b"", fault="nobody answers")))
+    assert until == NOW + UNANSWERED_SECONDS
+    assert one.findings[0].ok
+    assert check(lab, issued, "soft", ask=Asked())[1] == inf
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_key_that_nobody_issued_is_nobodys_to_revoke(lab: Any, level: Any) -> None:
+    """RFC 7250: it may come with a staple, like any entry of TLS 1.3's Certificate."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    identity = verify_raw_key(der, TrustStore.from_keys([der]))
+    one = RevocationCheck(level, NOW)
+    assert one.run(identity, {0: b"about what?"}, staples_asked=True) == inf
+    assert "a key that nobody issued" in one.findings[0].found
 
 
 def test_hard_demands_an_answer_about_the_leaf(lab: Any, issued: Any) -> None:
@@ -200,7 +241,8 @@ def test_a_list_tells_good_from_revoked(lab: Any, issued: Any, level: str) -> No
 
 
 def test_staple_does_not_look_into_lists(lab: Any, issued: Any) -> None:
-    assert check(lab, issued, "staple", lists=lists(lab.revocation_list([issued.certificate])))
+    one, until = check(lab, issued, "staple", lists=lists(lab.revocation_list([issued.certificate])))
+    assert (until, one.findings[0].ok) == (inf, True)
 
 
 def test_revoked_by_a_list_is_revoked_whatever_is_stapled(lab: Any, issued: Any) -> None:
@@ -218,12 +260,24 @@ def test_a_revoked_intermediate_is_refused(lab: Any, issued: Any, level: str) ->
 
 
 def test_an_old_list_says_nothing(lab: Any, issued: Any) -> None:
-    old = lists(lab.revocation_list([issued.certificate], validity=(NOW - 9 * DAY, NOW - DAY)))
+    old = lists(lab.revocation_list(validity=(NOW - 9 * DAY, NOW - DAY)))
     one, _ = check(lab, issued, "soft", lists=old)
     assert "may be revoked or not, and passes: a CRL is out of date" in one.findings[0].found
     reason, detail = refused(lab, issued, "hard", lists=old)
     assert reason is Reason.REVOCATION_UNKNOWN
     assert "a CRL is out of date" in detail
+
+
+@pytest.mark.parametrize("level", ["soft", "hard"])
+def test_who_was_revoked_does_not_come_back_as_the_list_grows_old(lab: Any, issued: Any, level: str) -> None:
+    old = lists(lab.revocation_list([issued.certificate], validity=(NOW - 9 * DAY, NOW - DAY)))
+    assert refused(lab, issued, level, lists=old)[0] is Reason.CERTIFICATE_REVOKED
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_an_old_staple_that_says_revoked_is_told_as_that(lab: Any, issued: Any, level: str) -> None:
+    staple = lab.ocsp_response(issued.certificate, "revoked", validity=(NOW - 9 * DAY, NOW - DAY))
+    assert refused(lab, issued, level, staple)[0] is Reason.CERTIFICATE_REVOKED
 
 
 # -- authorities that are asked

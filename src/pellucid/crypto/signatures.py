@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
 
 from pellucid.codes import SignatureScheme, name_of
 from pellucid.errors import CertificateRejected, Misuse, PeerMisbehaved, Reason
@@ -27,6 +27,9 @@ RSA_MINIMUM_BITS = 2048
 #: A verification costs as the square of the size, and the peer chooses the size before it has proved
 #: anything: 8192 bits take 0.3 ms (0.9 with the worst exponent), and no public CA issues more than 4096.
 RSA_MAXIMUM_BITS = 8192
+#: The library bounds the exponent by itself above 3072 bits only: below, one as long as the modulus takes
+#: 4 ms. Nobody issues more than 32 bits of it.
+RSA_MAXIMUM_EXPONENT_BITS = 64
 
 #: The curves that keys for ECDSA are on.
 CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
@@ -248,9 +251,21 @@ def verify(
         raise PeerMisbehaved(Reason.BAD_SIGNATURE, f"the peer's {name} signature is wrong") from error
 
 
+def is_signature(public_key: Any, scheme: int, signature: bytes, data: bytes, *, tls12: bool = False) -> bool:
+    """Whether `signature` is one of `data`, for signatures of our own: the size of the key is no question."""
+    algorithm = (_ALGORITHMS12 if tls12 else _ALGORITHMS).get(scheme)
+    if algorithm is None or not algorithm.fits(public_key):
+        return False
+    try:
+        algorithm.verify(public_key, signature, data)
+    except InvalidSignature:
+        return False
+    return True
+
+
 def check_rsa_size(public_key: rsa.RSAPublicKey, minimum_bits: int | None = None) -> None:
     """Raises CertificateRejected unless the key is within `RSA_MINIMUM_BITS`, or the minimum that is given,
-    and `RSA_MAXIMUM_BITS`.
+    `RSA_MAXIMUM_BITS` and `RSA_MAXIMUM_EXPONENT_BITS`.
     """
     bits = public_key.key_size
     minimum_bits = RSA_MINIMUM_BITS if minimum_bits is None else minimum_bits
@@ -260,6 +275,22 @@ def check_rsa_size(public_key: rsa.RSAPublicKey, minimum_bits: int | None = None
         raise CertificateRejected(
             Reason.UNSUPPORTED_CERTIFICATE, f"an RSA key of {bits} bits; {RSA_MAXIMUM_BITS} is the most"
         )
+    exponent_bits = public_key.public_numbers().e.bit_length()
+    if exponent_bits > RSA_MAXIMUM_EXPONENT_BITS:
+        most = f"{RSA_MAXIMUM_EXPONENT_BITS} is the most"
+        detail = f"an RSA key with an exponent of {exponent_bits} bits; {most}"
+        raise CertificateRejected(Reason.UNSUPPORTED_CERTIFICATE, detail)
+
+
+def is_too_costly(public_key: object) -> bool:
+    """Whether checking a signature by this key takes longer than a peer may make us work.
+
+    DSA always does: its sizes are hardly bounded, and no signature by it counts for anything here.
+    """
+    if isinstance(public_key, rsa.RSAPublicKey):
+        exponent_bits = public_key.public_numbers().e.bit_length()
+        return public_key.key_size > RSA_MAXIMUM_BITS or exponent_bits > RSA_MAXIMUM_EXPONENT_BITS
+    return isinstance(public_key, dsa.DSAPublicKey)
 
 
 def key_oid_allows(scheme: SignatureScheme, *, rsa_pss_oid: bool) -> bool:

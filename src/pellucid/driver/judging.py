@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from pellucid.codes import CertificateType
 from pellucid.errors import CertificateRejected, Misuse
 from pellucid.handshake.effects import CheckRevocation, VerifyIdentity
 from pellucid.handshake.flow import AnyHandshake
-from pellucid.identity import Purpose, VerifiedIdentity, verify_client, verify_server
+from pellucid.identity import (
+    MAX_CHAIN_LENGTH,
+    CertificateProfile,
+    Purpose,
+    ServerName,
+    TrustStore,
+    VerifiedIdentity,
+    verify_client,
+    verify_server,
+)
 from pellucid.identity.der import UNDECODABLE
 from pellucid.identity.pem import parse_certificate
 from pellucid.identity.transparency import timestamps_in
@@ -22,6 +32,8 @@ _EXPECTED = "a path to a trusted root"
 def judge(hs: AnyHandshake, asked: VerifyIdentity) -> VerifiedIdentity:
     """The proof of the identity; raises ``CertificateRejected``."""
     trace = hs.trace
+    if asked.certificate_type is CertificateType.RawPublicKey:
+        return _judge_key(hs, asked)
     try:
         identity = _verify(hs, asked)
     except CertificateRejected as error:
@@ -31,6 +43,22 @@ def judge(hs: AnyHandshake, asked: VerifyIdentity) -> VerifiedIdentity:
         raise
     if trace:
         tell_accepted(trace, asked.whose, identity)
+    return identity
+
+
+def _judge_key(hs: AnyHandshake, asked: VerifyIdentity) -> VerifiedIdentity:
+    """The same of a key that comes without a certificate (RFC 7250)."""
+    from pellucid.identity.raw_keys import verify_raw_key  # noqa: PLC0415 - few connections have one
+
+    trace, expected = hs.trace, "a key that is trusted here"
+    try:
+        identity = verify_raw_key(asked.chain[0], hs.config.trust, key_exchange=asked.encrypts)
+    except CertificateRejected as error:
+        if trace:
+            trace.check(what="raw_public_key", expected=expected, found=error.detail, ok=False)
+        raise
+    if trace:
+        trace.check(what="raw_public_key", expected=expected, found=identity.subject, ok=True)
     return identity
 
 
@@ -71,29 +99,48 @@ def _verify(hs: AnyHandshake, asked: VerifyIdentity) -> VerifiedIdentity:
 
 
 def _tell_paths(hs: AnyHandshake, asked: VerifyIdentity, trace: TraceView) -> None:
+    config = hs.config
+    tell_paths(
+        trace,
+        asked.whose,
+        asked.chain,
+        config.trust,
+        asked.server_name,
+        config.clock(),
+        key_exchange=asked.encrypts,
+        profile=config.certificate_profile,
+        max_chain_length=config.max_chain_length,
+    )
+
+
+def tell_paths(
+    trace: TraceView,
+    whose: Side,
+    chain: Sequence[bytes],
+    trust: TrustStore,
+    name: ServerName | None,
+    now: float,
+    *,
+    key_exchange: bool = False,
+    profile: CertificateProfile = "web",
+    max_chain_length: int = MAX_CHAIN_LENGTH,
+    worded: Callable[[str], str] = str,
+) -> None:
     """Of a refused chain, each path that it could have been, and what other verifiers would say of it."""
     from pellucid.identity.reasoning.explain import PROFILES, explain  # noqa: PLC0415 - as above
     from pellucid.trace.paths import path_parts  # noqa: PLC0415 - as above
 
-    config = hs.config
-    profile = config.certificate_profile
-    purpose = Purpose.CLIENT if asked.whose == "client" else Purpose.SERVER
-    if asked.encrypts:
+    purpose = Purpose.CLIENT if whose == "client" else Purpose.SERVER
+    if key_exchange:
         purpose = Purpose.KEY_EXCHANGE
-    others = [other for other in PROFILES if other != profile]
+    profiles = (profile, *(other for other in PROFILES if other != profile))
     try:
         report = explain(
-            asked.chain,
-            config.trust,
-            purpose,
-            asked.server_name,
-            config.clock(),
-            profiles=(profile, *others),
-            max_chain_length=config.max_chain_length,
+            chain, trust, purpose, name, now, profiles=profiles, max_chain_length=max_chain_length
         )
     except CertificateRejected:
         return  # what cannot be parsed has no paths
-    trace.paths(whose=asked.whose, **path_parts(report))
+    trace.paths(whose=whose, **path_parts(report, worded))
 
 
 def tell_accepted(

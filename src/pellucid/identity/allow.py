@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
-from pellucid.errors import Misuse, Reason
+from pellucid.errors import CertificateRejected, Misuse, Reason
 from pellucid.identity import rules
 from pellucid.identity.names import DnsName, is_host_name, parse_server_name
 from pellucid.printable import printable
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 # RFC 3986 3: scheme, authority, path; a rule has no query and no fragment.
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]+)(/[^?#]*)?")
 # What one reader may resolve to another path than the next one does (RFC 3986 5.2.4, 6.2.2).
-_AMBIGUOUS = re.compile(r"%|//|/\.{1,2}(?:/|$)|[?#\\\s]")
+_AMBIGUOUS = re.compile(r"%|//|/\.{1,2}(?:/|$)|[?#\\\s\x00-\x1f\x7f]")
+# RFC 5321 4.1.2: Dot-string. A quoted string may hold anything, another "@" as well.
+_LOCAL_PART = re.compile(r"""[^\s\x00-\x1f\x7f"(),:;<>@\[\]\\]+""")
 
 #: More would be a database, which a callback in the application serves better.
 MAX_RULES = 10_000
@@ -82,6 +84,9 @@ class AllowedClients:
 
     def check(self, identity: VerifiedIdentity) -> None:
         """Raises CertificateRejected (``client_not_allowed``) for a client that no rule is for."""
+        if not identity.chain:
+            detail = f"{identity.subject} has no names, and so none of those that are allowed here"
+            raise CertificateRejected(Reason.CLIENT_NOT_ALLOWED, detail)
         leaf = identity.chain[0]
         seen = rules.look_at(leaf, 0)
         found = seen.find(x509.SubjectAlternativeName)
@@ -100,7 +105,9 @@ class AllowedClients:
 
     def _allows_mailbox(self, text: str) -> bool:
         local, _, host = text.rpartition("@")
-        return bool(local) and ((local, host.lower()) in self._emails or host.lower() in self._mail_hosts)
+        if not _LOCAL_PART.fullmatch(local):
+            return False
+        return (local, host.lower()) in self._emails or host.lower() in self._mail_hosts
 
     def _allows_uri(self, text: str) -> bool:
         uri = _uri(text)
@@ -167,7 +174,7 @@ def _uri_rule(text: str, rule: str) -> tuple[str, str, str]:
 
 def _mailbox_rule(rule: str) -> tuple[str, str]:
     local, _, host = rule.rpartition("@")
-    if not local or "*" in rule:
+    if not _LOCAL_PART.fullmatch(local) or "*" in rule:
         raise _bad(f"{rule!r} is no mailbox; give alice@example.com, or @example.com for all at that host")
     return local, _host(host, rule)
 

@@ -115,7 +115,11 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 def _a_labels(text: str) -> str:
     if text.isascii():
         return text
-    if _DEVIATIONS.intersection(text):
+    # The standard library's IDNA2003 is that of Unicode 3.2: what came later it passes on as it is, capitals
+    # too, and so names another host than IDNA2008 does.
+    from stringprep import in_table_a1  # noqa: PLC0415 - for names beyond ASCII
+
+    if _DEVIATIONS.intersection(text) or any(map(in_table_a1, text)):
         raise _bad(text, "IDNA2003 and IDNA2008 disagree about it; give its A-label form (xn--...)")
     try:
         return text.encode("idna").decode("ascii")

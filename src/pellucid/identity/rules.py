@@ -7,11 +7,10 @@ finds out which ones a path breaks. Positions count from the leaf, which is cert
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import NamedTuple, NoReturn, TypeAlias, TypeVar
+from typing import NamedTuple, NoReturn, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import (
     ExtendedKeyUsageOID,
@@ -20,33 +19,17 @@ from cryptography.x509.oid import (
     SignatureAlgorithmOID,
 )
 
-from pellucid.crypto.signatures import CURVES, RSA_MAXIMUM_BITS, check_rsa_size
+from pellucid.crypto import signatures
 from pellucid.errors import CertificateRejected, Reason
 from pellucid.identity.der import UNDECODABLE
+from pellucid.identity.keys import PublicKey, check_public_key
 from pellucid.identity.names import NamePatterns, ServerName, patterns_of
 from pellucid.identity.usages import usage_name
 from pellucid.printable import printable
 
 ExtensionValue = TypeVar("ExtensionValue", bound=x509.ExtensionType)
 
-PublicKey: TypeAlias = (
-    rsa.RSAPublicKey
-    | ec.EllipticCurvePublicKey
-    | ed25519.Ed25519PublicKey
-    | ed448.Ed448PublicKey
-    | mldsa.MLDSA44PublicKey
-    | mldsa.MLDSA65PublicKey
-    | mldsa.MLDSA87PublicKey
-)
-
 # Keys that pyca's verifier refuses in a CA: chains through them are judged by ``reasoning/``.
-_OUTSIDE_PYCA = (
-    ed25519.Ed25519PublicKey,
-    ed448.Ed448PublicKey,
-    mldsa.MLDSA44PublicKey,
-    mldsa.MLDSA65PublicKey,
-    mldsa.MLDSA87PublicKey,
-)
 OUTSIDE_PYCA_OIDS = frozenset(
     {
         PublicKeyAlgorithmOID.ED25519,
@@ -169,6 +152,16 @@ def look_at(certificate: x509.Certificate, position: int) -> Seen:
         refuse(certificate, position, Reason.BAD_CERTIFICATE, f"has malformed extensions: {error}")
 
 
+def names_key_of(child: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the child says (authorityKeyIdentifier) that exactly this issuer's key signed it."""
+    try:
+        wanted = look_at(child, 0).find(x509.AuthorityKeyIdentifier)
+        present = look_at(issuer, 1).find(x509.SubjectKeyIdentifier)
+    except CertificateRejected:
+        return False
+    return wanted is not None and present is not None and wanted.value.key_identifier == present.value.digest
+
+
 def moment_of(now: float) -> datetime:
     """POSIX seconds as the whole second that validity is compared at."""
     return datetime.fromtimestamp(int(now), UTC)
@@ -211,22 +204,10 @@ def check_key(certificate: x509.Certificate, position: int) -> PublicKey:
     except UNDECODABLE as error:
         fault = f"has a public key that cannot be used: {error}"
         refuse(certificate, position, Reason.UNSUPPORTED_CERTIFICATE, fault)
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        if not isinstance(key.curve, CURVES):
-            fault = f"has a key on {key.curve.name}; secp256r1, secp384r1 and secp521r1 are accepted"
-            refuse(certificate, position, Reason.UNSUPPORTED_CERTIFICATE, fault)
-        return key
-    if isinstance(key, rsa.RSAPublicKey):
-        try:
-            check_rsa_size(key)
-        except CertificateRejected as error:
-            refuse(certificate, position, error.reason, f"has {error.detail}")
-        return key
-    if isinstance(key, _OUTSIDE_PYCA):
-        return key
-    kind = type(key).__name__.removesuffix("PublicKey")
-    fault = f"has a {kind} key, which makes no TLS signature"
-    refuse(certificate, position, Reason.UNSUPPORTED_CERTIFICATE, fault)
+    try:
+        return check_public_key(key)
+    except CertificateRejected as error:
+        refuse(certificate, position, error.reason, f"has {error.detail}")
 
 
 def has_pss_key(certificate: x509.Certificate) -> bool:
@@ -235,12 +216,12 @@ def has_pss_key(certificate: x509.Certificate) -> bool:
 
 
 def is_too_costly(certificate: x509.Certificate) -> bool:
-    """Whether checking a signature by this RSA key takes longer than a peer may make us work."""
+    """Whether checking a signature by its key takes longer than a peer may make us work."""
     try:
         key = certificate.public_key()
     except UNDECODABLE:
         return False
-    return isinstance(key, rsa.RSAPublicKey) and key.key_size > RSA_MAXIMUM_BITS
+    return signatures.is_too_costly(key)
 
 
 def check_signature_algorithm(certificate: x509.Certificate, position: int) -> None:

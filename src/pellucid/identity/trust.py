@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
@@ -115,13 +115,21 @@ class TrustStore:
     @classmethod
     def from_keys(cls, pins: Iterable[str | bytes]) -> TrustStore:
         """Trusts these keys alone, by the SHA-256 of their SubjectPublicKeyInfo (32 bytes, or base64 as in
-        `curl --pinnedpubkey`): a peer that holds one needs no authority.
+        `curl --pinnedpubkey`) or given themselves (DER or PEM): a peer that holds one needs no authority.
 
-        What its certificate says of name, dates and purpose still has to hold.
+        What its certificate says of name, dates and purpose still has to hold. Where the configuration's
+        ``peer_certificate_types`` have "RawPublicKey", it needs no certificate at all.
         """
         keys = parse_pins(pins)
-        description = f"{len(keys)} pinned key{'s' if len(keys) > 1 else ''}"
-        return cls(lambda: ((), 0), description, keys=keys)
+        return cls(lambda: ((), 0), _counted(keys), keys=keys)
+
+    def with_keys(self, pins: Iterable[str | bytes]) -> TrustStore:
+        """These roots, and besides whoever holds one of these keys, which are given as to ``from_keys``."""
+        keys = parse_pins(pins)
+        description = f"{self.description}, and {_counted(keys)}"
+        return TrustStore(
+            lambda: (self.certificates, self.skipped), description, keys=self.keys | keys, pins=self.pins
+        )
 
     def pinned_to(self, pins: Iterable[str | bytes]) -> TrustStore:
         """These roots, and besides: every path has to have a certificate, leaf or CA, with one of these keys.
@@ -187,6 +195,10 @@ class TrustStore:
         """Whether it is itself trusted: the certificate, or its key."""
         return leaf in self or (bool(self.keys) and pin_of(leaf) in self.keys)
 
+    def has_pin(self, path: Iterable[x509.Certificate]) -> bool:
+        """Whether one of the keys in a path is pinned; True where none has to be."""
+        return not self.pins or not self.pins.isdisjoint(map(pin_of, path))
+
     def check_pins(self, path: Iterable[x509.Certificate]) -> None:
         """Raises CertificateRejected (``key_not_pinned``) for a path without one of the pinned keys."""
         if self.pins:
@@ -222,6 +234,10 @@ class TrustStore:
         return roots
 
 
+def _counted(keys: Sized) -> str:
+    return f"{len(keys)} pinned key{'' if len(keys) == 1 else 's'}"
+
+
 def _arrange(certificates: Iterable[x509.Certificate], skipped: int) -> _Roots:
     by_subject: dict[bytes, list[x509.Certificate]] = {}
     unique = tuple(dict.fromkeys(certificates))
@@ -244,12 +260,13 @@ def _system(file: str, directories: str) -> TrustStore:
     """Keyed by the two variables, so that a process that changes them gets what they say."""
     named = [f"SSL_CERT_FILE={file}"] if file else []
     named += [f"SSL_CERT_DIR={directories}"] if directories else []
-    description = f"the system's trust store ({', '.join(named)})" if named else "the system's trust store"
+    place = "" if named else _usual_place()
+    description = f"the system's trust store ({', '.join(named) or place or 'there is none'})"
 
     def load() -> tuple[list[x509.Certificate], int]:
         contents: list[bytes] = []
         unreadable = 0
-        for path in _system_paths(file, directories):
+        for path in _system_paths(file, directories, place):
             try:
                 contents.append(path.read_bytes())
             except OSError:
@@ -260,27 +277,37 @@ def _system(file: str, directories: str) -> TrustStore:
     return TrustStore(load, description)
 
 
-def _system_paths(file: str, directories: str) -> Iterator[Path]:
+def _usual_place() -> str:
+    """The file or directory that this system has its roots in; "" where it has none."""
     import importlib.util  # noqa: PLC0415 - as pathlib
-    from pathlib import Path  # noqa: PLC0415
 
-    if file or directories:
-        if file:
-            yield Path(file)
-        for named in filter(None, directories.split(os.pathsep)):
-            yield from _files_in(Path(named))
-        return
-    for candidate in map(Path, _SYSTEM_FILES):
-        if candidate.is_file():
-            yield candidate
-            return
-    for directory in map(Path, _SYSTEM_DIRECTORIES):
-        files = list(_files_in(directory))
-        if files:
-            yield from files
-            return
+    for file in filter(os.path.isfile, _SYSTEM_FILES):
+        return file
+    for directory in filter(_has_files, _SYSTEM_DIRECTORIES):
+        return directory
     if importlib.util.find_spec("certifi") is not None:
-        yield Path(importlib.import_module("certifi").where())
+        return str(importlib.import_module("certifi").where())
+    return ""
+
+
+def _has_files(directory: str) -> bool:
+    try:
+        with os.scandir(directory) as entries:
+            return any(entry.is_file() for entry in entries)
+    except OSError:  # there is none, or it is not for us to read
+        return False
+
+
+def _system_paths(file: str, directories: str, place: str) -> Iterator[Path]:
+    from pathlib import Path  # noqa: PLC0415 - as above
+
+    if file:
+        yield Path(file)
+    for named in filter(None, directories.split(os.pathsep)):
+        yield from _files_in(Path(named))
+    if place:
+        found = Path(place)
+        yield from _files_in(found) if found.is_dir() else [found]
 
 
 def _files_in(directory: Path) -> Iterator[Path]:

@@ -15,11 +15,12 @@ from cryptography import x509
 from pellucid.errors import CertificateRejected, Misuse, Reason
 from pellucid.identity import rules
 from pellucid.identity.der import UNDECODABLE
+from pellucid.identity.keys import PublicKey
 from pellucid.identity.names import DnsName, IpAddress, ServerName, parse_server_name
 from pellucid.identity.profile import CertificateProfile
 from pellucid.identity.reasoning.case import Case
 from pellucid.identity.reasoning.decide import accept
-from pellucid.identity.rules import PublicKey, Purpose
+from pellucid.identity.rules import Purpose
 from pellucid.identity.trust import TrustStore
 
 #: Leaf, MAX_INTERMEDIATES and a root that need not have been sent. No real chain comes near; what is longer
@@ -32,7 +33,10 @@ MAX_CERTIFICATE_BYTES = 65_536
 
 @dataclass(frozen=True, repr=False)
 class VerifiedIdentity:
-    """The proof that a chain was verified. Only ``verify_server`` and ``verify_client`` make one."""
+    """The proof that a chain was verified. Only ``verify_server`` and ``verify_client`` make one.
+
+    And ``raw_keys.verify_raw_key``, for a peer that shows its key alone: then there are no certificates.
+    """
 
     #: What the peer sent, leaf first.
     chain: tuple[x509.Certificate, ...]
@@ -40,6 +44,8 @@ class VerifiedIdentity:
     path: tuple[x509.Certificate, ...]
     #: The leaf's key, which CertificateVerify is checked with.
     public_key: PublicKey
+    #: The key in DER (SubjectPublicKeyInfo) where it came without a certificate (RFC 7250); b"" otherwise.
+    raw_public_key: bytes = b""
 
     @cached_property
     def subject(self) -> str:

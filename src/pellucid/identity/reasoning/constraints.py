@@ -3,13 +3,15 @@ called.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import NoReturn
 
 from cryptography import x509
 
-from pellucid.errors import CertificateRejected, Reason
+from pellucid.errors import Reason
 from pellucid.identity import rules
 from pellucid.identity.der import UNDECODABLE
-from pellucid.identity.reasoning.subtrees import Subtrees, Unreadable, names_of
+from pellucid.identity.reasoning.subtrees import Subtrees, Unreadable, form_of, names_of
 from pellucid.identity.rules import Seen
 from pellucid.printable import printable
 
@@ -36,7 +38,7 @@ class NameConstraints:
         ``wildcards``: one is excluded already if any name that it stands for is. ``also``: further names that
         somebody takes for its own.
 
-        Raises CertificateRejected: ``certificate_rejected`` for a name that is not allowed,
+        Raises CertificateRejected: ``name_constraint_violated`` for a name that is not allowed,
         ``unsupported_certificate`` for what cannot be held against the constraints.
         """
         if above.find(x509.NameConstraints) is None:
@@ -51,12 +53,12 @@ class NameConstraints:
         owner = rules.where(above.certificate, above.position)
         for name in (*self._names_of(seen), *also):
             try:
-                if excluded is not None and type(name) in excluded.forms:
+                if excluded is not None and form_of(name) in excluded.forms:
                     self._count(seen)
                     if excluded.hold(name, any_of_it=wildcards):
                         _refuse(seen, name, f"which the name constraints of {owner} exclude")
                 # "Restrictions apply only when the specified name form is present."
-                if permitted is not None and type(name) in permitted.forms:
+                if permitted is not None and form_of(name) in permitted.forms:
                     self._count(seen)
                     if not permitted.hold(name, any_of_it=False):
                         _refuse(seen, name, f"which the name constraints of {owner} do not permit")
@@ -115,11 +117,8 @@ def _read(seen: Seen) -> tuple[Subtrees | None, Subtrees | None]:
     return permitted, excluded
 
 
-def _refuse(seen: Seen, name: x509.GeneralName, fault: str) -> None:
-    raise CertificateRejected(
-        Reason.CERTIFICATE_REJECTED,
-        f"{rules.where(seen.certificate, seen.position)} has the name {_shown(name)}, {fault}",
-    )
+def _refuse(seen: Seen, name: x509.GeneralName, fault: str) -> NoReturn:
+    seen.refuse(Reason.NAME_CONSTRAINT_VIOLATED, f"has the name {_shown(name)}, {fault}")
 
 
 _FORMS: dict[type[x509.GeneralName], str] = {
@@ -134,8 +133,8 @@ _FORMS: dict[type[x509.GeneralName], str] = {
 
 
 def shown_names(names: Iterable[x509.GeneralName]) -> str:
-    """Names for people, in one line."""
-    return printable(", ".join(map(_shown, names)), 300)
+    """Names for people, in one line: as many as fit."""
+    return printable(", ".join(map(_shown, islice(names, 100))), 300)
 
 
 def _shown(name: x509.GeneralName) -> str:

@@ -12,36 +12,34 @@ nothing that pyca has refused on its own ground can get through.
 # 5 ms more to load.
 # ruff: noqa: PLC0415
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
 
 from cryptography import x509
-from cryptography.x509.verification import PolicyBuilder, VerificationError
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
+from pellucid.errors import CertificateRejected
 from pellucid.identity import rules
 from pellucid.identity.der import UNDECODABLE
+from pellucid.identity.profile import policy_for
 from pellucid.identity.reasoning.case import Case
+
+if TYPE_CHECKING:
+    from pellucid.identity.reasoning.view import Rule
+
+#: Leaf first, a trusted certificate last.
+Path: TypeAlias = tuple[x509.Certificate, ...]
+#: Whether a path that holds the rules is one of those that are looked for.
+Wanted: TypeAlias = Callable[[Path], bool]
 
 
 def accept(case: Case, profile: str) -> tuple[x509.Certificate, ...]:
     """The accepted path, leaf first. Raises CertificateRejected with the rule that no path holds."""
     leaf = case.chain[0]
-    refusal = f"{case.trust.description} is empty"
-    path: Sequence[x509.Certificate] | None = None
-    if profile == "private":
-        path = _private_path(case)
-        refusal = "no path holds every rule"
-    else:
-        policy = case.trust.policy(case.purpose)
-        if policy is not None:
-            try:
-                path = _pyca(policy, case)
-            # Anything but VerificationError comes from pyca's describing a certificate that it cannot decode.
-            except (VerificationError, *UNDECODABLE) as error:
-                refusal = str(error)
-                path = strict_path(case)
-            else:
-                _add_name_constraints(case, tuple(path))
+    path, refusal = _private_path(case) if profile == "private" else _web_path(case)
     if path is None and case.trust.trusts_leaf(leaf):
         path = (leaf,)
         check_trusted_leaf(case)
@@ -50,10 +48,36 @@ def accept(case: Case, profile: str) -> tuple[x509.Certificate, ...]:
 
         raise diagnose(case, refusal, profile)
     case.trust.check_pins(path)
-    return tuple(path)
+    return path
 
 
-def strict_path(case: Case) -> tuple[x509.Certificate, ...] | None:
+def _private_path(case: Case) -> tuple[Path | None, str]:
+    """The path, or None and why not."""
+    from pellucid.identity.reasoning.profiles import PRIVATE
+
+    return _search(case, PRIVATE), "no path holds every rule"
+
+
+def _web_path(case: Case) -> tuple[Path | None, str]:
+    policy = case.trust.policy(case.purpose)
+    if policy is None:
+        return None, f"{case.trust.description} is empty"
+    try:
+        path = _pyca(policy, case)
+    # Anything but VerificationError comes from pyca's describing a certificate that it cannot decode.
+    except (VerificationError, *UNDECODABLE) as error:
+        return strict_path(case), str(error)
+    try:
+        _check_beyond_pyca(case, path)
+    except CertificateRejected:
+        other = _another_path(case, path)
+        if other is None:
+            raise
+        path = other
+    return path, ""
+
+
+def strict_path(case: Case) -> Path | None:
     """A path of the web's profile through a CA that pyca's verifier does not judge, or None.
 
     Raises CertificateRejected (``certificate_chain_too_long``) where the search ran into its limit.
@@ -61,16 +85,46 @@ def strict_path(case: Case) -> tuple[x509.Certificate, ...] | None:
     if not (case.trust.outside_pyca or any(map(rules.is_outside_pyca, case.chain[1:]))):
         return None
     from pellucid.identity.reasoning.profiles import WEB_OUTSIDE
+
+    return _search(case, WEB_OUTSIDE, lambda path: any(map(rules.is_outside_pyca, path[1:])))
+
+
+def _search(case: Case, wanted_rules: Sequence[Rule], wanted: Wanted | None = None) -> Path | None:
+    """The first path that holds the rules, and where keys are pinned, the first with such a key. If there is
+    none with it, then without: it will be refused for that.
+    """
     from pellucid.identity.reasoning.search import find_path
 
-    return find_path(case, WEB_OUTSIDE, outside_pyca=True)
+    has_pin = case.trust.has_pin
+    if case.trust.pins:
+        path = find_path(case, wanted_rules, lambda path: has_pin(path) and (not wanted or wanted(path)))
+        if path is not None:
+            return path
+    return find_path(case, wanted_rules, wanted)
 
 
-def _private_path(case: Case) -> tuple[x509.Certificate, ...] | None:
-    from pellucid.identity.reasoning.profiles import PRIVATE
-    from pellucid.identity.reasoning.search import find_path
+def _check_beyond_pyca(case: Case, path: Path) -> None:
+    """What pyca's verifier leaves out. Raises CertificateRejected."""
+    _add_name_constraints(case, path)
+    case.trust.check_pins(path)
 
-    return find_path(case, PRIVATE)
+
+def _another_path(case: Case, refused: Path) -> Path | None:
+    """pyca's verifier gives one path and no second one. So it is asked about each other way by itself."""
+    from pellucid.identity.reasoning.search import MAX_EXPLAINED_SIGNATURES, find_routes
+    from pellucid.identity.reasoning.view import Evidence
+
+    for route in find_routes(Evidence(case, MAX_EXPLAINED_SIGNATURES)).routes:
+        if route.end != "trusted" or route.path == refused:
+            continue
+        alone = policy_for(Store([route.path[-1]]), case.purpose)
+        try:
+            path = _pyca(alone, case._replace(chain=route.path[:-1] or route.path))
+            _check_beyond_pyca(case, path)
+        except (VerificationError, CertificateRejected, *UNDECODABLE):
+            continue
+        return path
+    return None
 
 
 def check_trusted_leaf(case: Case) -> None:
@@ -83,16 +137,16 @@ def check_trusted_leaf(case: Case) -> None:
         rule.check(view, 0)
 
 
-def _pyca(policy: PolicyBuilder, case: Case) -> Sequence[x509.Certificate]:
+def _pyca(policy: PolicyBuilder, case: Case) -> Path:
     """pyca's verdict: the path, leaf first. Raises VerificationError."""
     leaf, intermediates = case.chain[0], list(case.chain[1:])
     timed = policy.time(rules.moment_of(case.now))
     if case.name is None:
-        return timed.build_client_verifier().verify(leaf, intermediates).chain
-    return timed.build_server_verifier(case.name.general_name).verify(leaf, intermediates)
+        return tuple(timed.build_client_verifier().verify(leaf, intermediates).chain)
+    return tuple(timed.build_server_verifier(case.name.general_name).verify(leaf, intermediates))
 
 
-def _add_name_constraints(case: Case, path: tuple[x509.Certificate, ...]) -> None:
+def _add_name_constraints(case: Case, path: Path) -> None:
     """pyca evaluates those on DNS names and addresses in subjectAltName; RFC 5280 4.2.1.10: "Applications
     conforming to this profile MUST be able to process name constraints that are imposed on the directoryName
     name form".

@@ -25,14 +25,14 @@ from pellucid.printable import printable
 def diagnose(case: Case, refusal: str, profile: str) -> CertificateRejected:
     """The error to raise for a refused chain. ``refusal``: the verifier's words, told if no rule is found."""
     evidence = Evidence(case, MAX_EXPLAINED_SIGNATURES)
-    routes = find_routes(evidence).routes
-    faults = [_faults(evidence, route, profile) for route in routes if route.end == "trusted"]
+    found = find_routes(evidence)
+    faults = [_faults(evidence, route, profile) for route in found.routes if route.end == "trusted"]
     if not faults:
-        ends = [route for route in routes if route.end != "bad_signature"]
-        end = ends[0] if ends else routes[0]._replace(path=routes[0].path[:-1])
-        refusal_of_path = incomplete(evidence, end)
-        refusal_of_path.certificate = end.path[-1].public_bytes(Encoding.DER)
-        return refusal_of_path
+        if not found.complete:
+            detail = "the certificates can be joined in more ways than are followed, and no path was found"
+            return CertificateRejected(Reason.CERTIFICATE_CHAIN_TOO_LONG, detail)
+        ends = [route for route in found.routes if route.end != "bad_signature"]
+        return incomplete(evidence, ends[0] if ends else found.routes[0])
     fewest = min(faults, key=len)
     if fewest:
         return fewest[0]
@@ -58,50 +58,65 @@ def _faults(evidence: Evidence, route: Route, profile: str) -> list[CertificateR
 
 def incomplete(evidence: Evidence, route: Route) -> CertificateRejected:
     """The path ends before a trusted certificate: what its last one tells about the reason."""
-    case, path = evidence.case, route.path
+    path = route.path[:-1] if route.end == "bad_signature" else route.path
     last, position = path[-1], len(path) - 1
-    where, trust = rules.where(last, position), case.trust
-    issuer = rules.issuer_text(last)
+    if route.end == "too_deep":
+        detail = f"the path is longer than the {position} certificates that are followed"
+        reason = Reason.CERTIFICATE_CHAIN_TOO_LONG
+    elif route.end == "loop":
+        trust = evidence.case.trust.description
+        detail = f"the CAs that were sent certify each other in a circle, and none of them is in {trust}"
+        reason = Reason.UNKNOWN_ROOT
+    else:
+        try:
+            reason, detail = _end(evidence, last, position)
+        except CertificateRejected as error:
+            return error.with_traceback(None)
+    return CertificateRejected(reason, detail, certificate=last.public_bytes(Encoding.DER))
+
+
+def _end(evidence: Evidence, last: x509.Certificate, position: int) -> tuple[Reason, str]:
+    """Why nobody is there who could have issued ``last``. Raises CertificateRejected for a key that is too
+    costly to find out with, and for a signature of a kind that says nothing.
+    """
+    case, trust = evidence.case, evidence.case.trust
+    where, issuer = rules.where(last, position), rules.issuer_text(last)
     fields = evidence.fields(last)
-    if fields.issuer == fields.subject and _signed_itself(evidence, last):
+    if fields.issuer == fields.subject and _signed(evidence, last, last, unknown=False):
         if position == 0:
             detail = f"{where} is signed by its own key, and is not in {trust.description}"
-            return CertificateRejected(Reason.SELF_SIGNED, detail)
-        detail = f"the path ends at the root {where}, which is not in {trust.description}"
-        return CertificateRejected(Reason.UNKNOWN_ROOT, detail)
-    namesakes = [other for other in case.chain if evidence.fields(other).subject == fields.issuer]
+            return Reason.SELF_SIGNED, detail
+        return Reason.UNKNOWN_ROOT, f"the path ends at the root {where}, which is not in {trust.description}"
     roots = trust.named(fields.issuer)
-    if any(_key_identifiers_agree(last, other, position) for other in (*namesakes, *roots)):
+    namesakes = [other for other in case.chain if evidence.fields(other).subject == fields.issuer]
+    for other in (*roots, *namesakes):
+        if rules.is_too_costly(other):
+            rules.check_key(other, position + 1)
+    # Who may have issued it after all is accused of nothing.
+    others = [one for one in (*namesakes, *roots) if not _signed(evidence, last, one, unknown=True)]
+    if others:  # of an algorithm that is not accepted no signature was looked at
+        rules.check_signature_algorithm(last, position)
+    if any(rules.names_key_of(last, other) for other in others):
         detail = f'{where} is not signed by the key of its issuer "{issuer}": it was altered or forged'
-        return CertificateRejected(Reason.BAD_CERTIFICATE, detail)
-    if roots:
+        return Reason.BAD_CERTIFICATE, detail
+    if any(other in roots for other in others):
         detail = f'{where} was issued by "{issuer}"; {trust.description} has that name with another key'
-        return CertificateRejected(Reason.UNKNOWN_ROOT, detail)
-    if namesakes and route.end != "loop":
-        detail = f'{where} is not signed by the "{issuer}" that was sent with it'
-        return CertificateRejected(Reason.BAD_CERTIFICATE, detail)
+        return Reason.UNKNOWN_ROOT, detail
+    if others:
+        return Reason.BAD_CERTIFICATE, f'{where} is not signed by the "{issuer}" that was sent with it'
     if position == 0:
         detail = (
             f'{where} was issued by "{issuer}", which was not sent and is not in {trust.description}: '
             "the peer leaves out an intermediate certificate, or its root is not trusted here"
         )
-        return CertificateRejected(Reason.MISSING_INTERMEDIATE, detail)
+        return Reason.MISSING_INTERMEDIATE, detail
     detail = f'the path ends at {where}, and its issuer "{issuer}" is not in {trust.description}'
-    return CertificateRejected(Reason.UNKNOWN_ROOT, detail)
+    return Reason.UNKNOWN_ROOT, detail
 
 
-def _signed_itself(evidence: Evidence, certificate: x509.Certificate) -> bool:
+def _signed(evidence: Evidence, child: x509.Certificate, issuer: x509.Certificate, *, unknown: bool) -> bool:
+    """``unknown`` where the search has used up its signatures."""
     try:
-        return evidence.signed_by(certificate, certificate)
-    except CertificateRejected:  # the search has used up its signatures
-        return False
-
-
-def _key_identifiers_agree(child: x509.Certificate, issuer: x509.Certificate, position: int) -> bool:
-    """Whether the child says (authorityKeyIdentifier) that exactly this issuer's key signed it."""
-    try:
-        wanted = rules.look_at(child, position).find(x509.AuthorityKeyIdentifier)
-        present = rules.look_at(issuer, position + 1).find(x509.SubjectKeyIdentifier)
+        return evidence.signed_by(child, issuer)
     except CertificateRejected:
-        return False
-    return wanted is not None and present is not None and wanted.value.key_identifier == present.value.digest
+        return unknown

@@ -4,8 +4,9 @@ Runs when somebody asks (`pellucid check`), or after a refusal for the trace. Bo
 ``MAX_CANDIDATES`` paths of ten certificates, some twenty rules each.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Final, TypeAlias
 
 from cryptography import x509
 
@@ -31,6 +32,9 @@ from pellucid.identity.verify import MAX_CHAIN_LENGTH, judge, parse_chain
 #: "web" and "private" are ours; "openssl" is OpenSSL 3's default, "python" CPython 3.13's default context.
 PROFILES: Final = (*CERTIFICATE_PROFILES, "openssl", "python")
 
+#: The candidate paths, with their checks by the rules of a profile.
+Candidates: TypeAlias = Callable[[str], tuple[CandidatePath, ...]]
+
 
 def explain(
     chain: Sequence[bytes],
@@ -55,11 +59,15 @@ def explain(
     case = Case(parse_chain(chain, max_chain_length), trust, purpose, name, now)
     evidence = Evidence(case, MAX_EXPLAINED_SIGNATURES)
     found = find_routes(evidence)
-    candidates = tuple(_candidate(evidence, route, profiles[0]) for route in found.routes)
-    verdicts = {profile: _verdict(evidence, profile) for profile in profiles}
+
+    @cache
+    def candidates(profile: str) -> tuple[CandidatePath, ...]:
+        return tuple(_candidate(evidence, route, profile) for route in found.routes)
+
+    verdicts = {profile: _verdict(evidence, profile, candidates) for profile in profiles}
     refusing = [verdict.rule for verdict in verdicts.values()]
     differs = tuple(dict.fromkeys(rule for rule in refusing if rule)) if len(set(refusing)) > 1 else ()
-    return PathReport(candidates, verdicts, differs, found.cut_short)
+    return PathReport(candidates(profiles[0]), verdicts, differs, found.cut_short)
 
 
 def _candidate(evidence: Evidence, route: Route, profile: str) -> CandidatePath:
@@ -103,13 +111,7 @@ def checks_of(rule: Rule, view: View) -> Iterable[Check]:
 
 def _no_anchor(evidence: Evidence, route: Route) -> Check:
     """Why a path that leads to nothing trusted ends where it does."""
-    if route.end == "too_deep":
-        detail = f"the path is longer than the {len(route.path) - 1} certificates that are followed"
-        error = CertificateRejected(Reason.CERTIFICATE_CHAIN_TOO_LONG, detail)
-    elif route.end == "bad_signature":
-        error = incomplete(evidence, route._replace(path=route.path[:-1]))
-    else:
-        error = incomplete(evidence, route)
+    error = incomplete(evidence, route)
     return Check(
         rule="trust",
         position=len(route.path) - 1,
@@ -121,10 +123,12 @@ def _no_anchor(evidence: Evidence, route: Route) -> Check:
     )
 
 
-def _verdict(evidence: Evidence, profile: str) -> Verdict:
-    decide = _ours if profile in CERTIFICATE_PROFILES else _openssl
+def _verdict(evidence: Evidence, profile: str, candidates: Candidates) -> Verdict:
     try:
-        path = decide(evidence, profile)
+        if profile in CERTIFICATE_PROFILES:
+            path = _ours(evidence, profile, candidates)
+        else:
+            path = _openssl(evidence, profile)
     except _Refused as refused:
         error = refused.error
         return Verdict(
@@ -143,32 +147,35 @@ class _Refused(Exception):
         self.error = error
 
 
-def _ours(evidence: Evidence, profile: str) -> Sequence[x509.Certificate]:
+def _ours(evidence: Evidence, profile: str, candidates: Candidates) -> Sequence[x509.Certificate]:
     """By the very decision that a handshake takes."""
     try:
         return judge(evidence.case, profile)[0]
     except CertificateRejected as error:
-        raise _Refused(_rule_of(evidence, error, profile), error) from error
+        raise _Refused(_rule_of(error, candidates(profile)), error) from error
 
 
-def _rule_of(evidence: Evidence, error: CertificateRejected, profile: str) -> str:
+def _rule_of(error: CertificateRejected, candidates: Iterable[CandidatePath]) -> str:
     """The rule that an error is of: the one whose check says the same."""
-    for route in find_routes(evidence).routes:
-        for check in _candidate(evidence, route, profile).failed:
+    for candidate in candidates:
+        for check in candidate.failed:
             if check.found == error.detail:
                 return check.rule
     return _WITHOUT_RULE.get(error.reason, "verifier")
 
 
-# What is asked of a path as a whole, or of the search for one.
-_WITHOUT_RULE = {Reason.KEY_NOT_PINNED: "pins", Reason.CERTIFICATE_CHAIN_TOO_LONG: "search"}
+# What is asked of a path as a whole, of the search for one, or of certificates that are in none.
+_WITHOUT_RULE = {
+    Reason.KEY_NOT_PINNED: "pins",
+    Reason.CERTIFICATE_CHAIN_TOO_LONG: "search",
+    Reason.UNSUPPORTED_CERTIFICATE: "key",
+}
 
 
 def _openssl(evidence: Evidence, profile: str) -> Sequence[x509.Certificate]:
-    # One path, so the signatures of one path, and that of a root upon itself.
-    evidence = Evidence(evidence.case, MAX_INTERMEDIATES + 3)
     built = build(evidence, partial_chain=profile == "python")
-    view = View(evidence, built.path, whole=built.trusted)
+    # One path, so the signatures of one path.
+    view = View(Evidence(evidence.case, MAX_INTERMEDIATES + 3), built.path, whole=built.trusted)
     if not built.trusted:
         unfit = passed_over(evidence, built)
         if unfit is not None:

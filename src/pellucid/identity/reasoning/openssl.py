@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtensionOID, NameOID
+from cryptography.x509.oid import PublicKeyAlgorithmOID as Keys
+from cryptography.x509.oid import SignatureAlgorithmOID as Signatures
 
 from pellucid.errors import CertificateRejected, Reason
 from pellucid.identity import rules
@@ -42,6 +44,24 @@ _SUPPORTED = rules.UNDERSTOOD | {
     ExtensionOID.SUBJECT_KEY_IDENTIFIER,
 }
 
+# The keys that can have made a signature: a key for PSS alone makes no other.
+_RSA, _EC = {Keys.RSAES_PKCS1_v1_5}, {Keys.EC_PUBLIC_KEY}
+_KEYS_OF = {
+    Signatures.RSA_WITH_SHA1: _RSA,
+    Signatures.RSA_WITH_SHA224: _RSA,
+    Signatures.RSA_WITH_SHA256: _RSA,
+    Signatures.RSA_WITH_SHA384: _RSA,
+    Signatures.RSA_WITH_SHA512: _RSA,
+    Signatures.RSASSA_PSS: _RSA | {Keys.RSASSA_PSS},
+    Signatures.ECDSA_WITH_SHA1: _EC,
+    Signatures.ECDSA_WITH_SHA224: _EC,
+    Signatures.ECDSA_WITH_SHA256: _EC,
+    Signatures.ECDSA_WITH_SHA384: _EC,
+    Signatures.ECDSA_WITH_SHA512: _EC,
+    Signatures.ED25519: {Keys.ED25519},
+    Signatures.ED448: {Keys.ED448},
+}
+
 
 class Built(NamedTuple):
     """The one path, and whether it ends at a trusted certificate."""
@@ -57,9 +77,8 @@ def build(evidence: Evidence, *, partial_chain: bool) -> Built:
     only_trusted = False
     while len(path) <= MAX_INTERMEDIATES + 2:
         last = path[-1]
-        trusted_itself = last in case.trust
         self_signed = _is_self_signed(evidence, last)
-        if trusted_itself and (partial_chain or self_signed):
+        if last in case.trust and (self_signed or (partial_chain and len(path) > 1)):
             return Built(tuple(path), trusted=True)
         if self_signed:
             break
@@ -72,13 +91,15 @@ def build(evidence: Evidence, *, partial_chain: bool) -> Built:
         if issuer is None:
             break
         path.append(issuer)
-    return Built(tuple(path), trusted=False)
+    # Whether the leaf is trusted by itself is asked last (check_trust), of a path that is as long as can be.
+    trusts_leaf = partial_chain and not only_trusted and path[0] in case.trust
+    return Built(tuple(path), trusted=trusts_leaf)
 
 
 def _is_self_signed(evidence: Evidence, certificate: x509.Certificate) -> bool:
-    """EXFLAG_SS: by name and identifiers. A CA that certifies its own new key is self-issued only."""
+    """EXFLAG_SS: by name, identifiers and algorithm. A CA that certifies its new key is self-issued only."""
     fields = evidence.fields(certificate)
-    return fields.issuer == fields.subject and _identifiers_agree(certificate, certificate)
+    return fields.issuer == fields.subject and _likely_issued(certificate, certificate)
 
 
 def _best(
@@ -86,9 +107,16 @@ def _best(
 ) -> x509.Certificate | None:
     """find_issuer: the first that is in date; of those that are not, the one that ends last."""
     moment = rules.moment_of(evidence.case.now)
-    fitting = [one for one in issuers if _may_sign(one) and _identifiers_agree(child, one)]
+    fitting = [one for one in issuers if _may_sign(one) and _likely_issued(child, one)]
     in_date = (one for one in fitting if one.not_valid_before_utc <= moment <= one.not_valid_after_utc)
     return next(in_date, max(fitting, key=lambda one: one.not_valid_after_utc, default=None))
+
+
+def _likely_issued(child: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """ossl_x509_likely_issued: besides the names, identifiers and the kind of key (check_sig_alg_match)."""
+    kinds = _KEYS_OF.get(child.signature_algorithm_oid)
+    fits = kinds is None or issuer.public_key_algorithm_oid in kinds
+    return fits and _identifiers_agree(child, issuer)
 
 
 def _identifiers_agree(child: x509.Certificate, issuer: x509.Certificate) -> bool:

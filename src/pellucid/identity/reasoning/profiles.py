@@ -25,8 +25,8 @@ WEB_OUTSIDE: Final = (*_STRICT, c.CRITICAL_EXTENSIONS)
 
 #: The web's as pyca judges it, in words.
 WEB: Final = (
-    *_STRICT, s.CONSTRAINT_FORMS, s.UNKNOWN_CRITICAL, s.CRITICALITY, s.LEAF_EXTENSIONS,
-    s.AUTHORITY_KEY_IDENTIFIER,
+    *_STRICT, s.SIGNATURE_PARAMETERS, s.CONSTRAINT_FORMS, s.UNKNOWN_CRITICAL, s.CRITICALITY,
+    s.LEAF_EXTENSIONS, s.AUTHORITY_KEY_IDENTIFIER,
 )  # fmt: skip
 
 #: A leaf that is itself trusted. Somebody who trusts a self-signed certificate means this very one, so its

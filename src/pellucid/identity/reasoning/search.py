@@ -4,7 +4,7 @@ Certificates come from the peer, and an attacker may send a thicket of them with
 path, the signatures checked in one search, the steps and the paths that are kept are limited.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from cryptography import x509
@@ -13,7 +13,6 @@ from pellucid.errors import CertificateRejected, Reason
 from pellucid.identity.profile import MAX_INTERMEDIATES
 from pellucid.identity.reasoning.case import Case
 from pellucid.identity.reasoning.view import Evidence, Rule, View, holds
-from pellucid.identity.rules import is_outside_pyca
 
 #: A path without detours needs at most nine signatures checked (MAX_INTERMEDIATES and the leaf's); the rest
 #: is room for cross-signed CAs. An ML-DSA-87 signature takes about 0.2 ms to check, so a hostile chain
@@ -28,21 +27,27 @@ MAX_CANDIDATES = 8
 
 
 def find_path(
-    case: Case, rules: Sequence[Rule], *, outside_pyca: bool = False
+    case: Case,
+    rules: Sequence[Rule],
+    wanted: Callable[[tuple[x509.Certificate, ...]], bool] | None = None,
 ) -> tuple[x509.Certificate, ...] | None:
     """The first path from the leaf to a trusted certificate that holds every rule; None where there is none.
 
-    Depth first from the leaf up, trusted certificates before sent ones. ``outside_pyca``: only paths with an
-    issuer whose key pyca's verifier refuses, so that nothing gets through here that it has refused on its own
-    ground. Raises CertificateRejected (``certificate_chain_too_long``) where the search ran into its limit.
+    Depth first from the leaf up, trusted certificates before sent ones. ``wanted``: only paths of which it
+    says yes. Raises CertificateRejected (``certificate_chain_too_long``) where the search ran into its limit.
     """
-    return _Decision(case, rules, outside_pyca).run()
+    return _Decision(case, rules, wanted).run()
 
 
 class _Decision:
-    def __init__(self, case: Case, rules: Sequence[Rule], outside_pyca: bool) -> None:
+    def __init__(
+        self,
+        case: Case,
+        rules: Sequence[Rule],
+        wanted: Callable[[tuple[x509.Certificate, ...]], bool] | None,
+    ) -> None:
         self._evidence = Evidence(case, MAX_SIGNATURE_CHECKS)
-        self._needs_outside = outside_pyca
+        self._wanted = wanted
         self._steps = 0
         # Signatures come last, being what costs. "Below the anchor" is who has an issuer: asked with him.
         cheap = [rule for rule in rules if rule.name != "signature"]
@@ -58,23 +63,23 @@ class _Decision:
         child, below = view.path[-1], len(view.path) - 1
         if below > MAX_INTERMEDIATES:
             return None
-        issuer_name = self._evidence.fields(child).issuer
         if not all(holds(rule, view, below) for rule in self._of_issued):
             return None
-        for root in self._evidence.case.trust.named(issuer_name):
+        trusted, sent = self._evidence.issuers(child)
+        for root in trusted:
+            # RFC 5280 6.1: "A certificate MUST NOT appear more than once"
+            if root in view.path:
+                continue
             whole = View(self._evidence, (*view.path, root), whole=True, below=view)
-            if self._is_wanted(whole) and self._issued(whole):
+            if (self._wanted is None or self._wanted(whole.path)) and self._issued(whole):
                 return whole.path
-        for issuer in self._evidence.sent.get(issuer_name, ()):
+        for issuer in sent:
             longer = View(self._evidence, (*view.path, issuer), whole=False, below=view)
             if issuer not in view.path and self._issued(longer):
                 found = self._extend(longer)
                 if found is not None:
                     return found
         return None
-
-    def _is_wanted(self, view: View) -> bool:
-        return not self._needs_outside or any(map(is_outside_pyca, view.path[1:]))
 
     def _issued(self, view: View) -> bool:
         self._steps += 1
@@ -100,14 +105,16 @@ class Routes(NamedTuple):
     """What a search found: those to a trusted certificate first, of the others the longest first."""
 
     routes: tuple[Route, ...]
-    #: Whether it ran into one of its limits, and there may be more.
+    #: Whether there are, or may be, more than these.
     cut_short: bool
+    #: Whether it came to its end: where it ran into a limit, nobody knows what else there is.
+    complete: bool
 
 
 def find_routes(evidence: Evidence) -> Routes:
     """The candidate paths, whether or not they hold any rule but names and signatures."""
     found: list[Route] = []
-    cut_short = False
+    complete = True
     trusted = 0
     leaf = evidence.case.chain[0]
     if evidence.case.trust.trusts_leaf(leaf):
@@ -115,17 +122,17 @@ def find_routes(evidence: Evidence) -> Routes:
     try:
         for step, route in enumerate(_walk(evidence, (leaf,))):
             if step == MAX_STEPS or trusted == MAX_CANDIDATES:
-                cut_short = True
+                complete = False
                 break
             if route is not None:
                 found.append(route)
                 trusted += route.end == "trusted"
     except CertificateRejected:
-        cut_short = True
+        complete = False
     found.sort(key=lambda route: (_RANK[route.end], -len(route.path) if route.end != "trusted" else 0))
     if not found:
         found.append(Route((leaf,), "no_issuer"))
-    return Routes(tuple(found[:MAX_CANDIDATES]), cut_short or len(found) > MAX_CANDIDATES)
+    return Routes(tuple(found[:MAX_CANDIDATES]), not complete or len(found) > MAX_CANDIDATES, complete)
 
 
 _RANK = {"trusted": 0, "no_issuer": 1, "bad_signature": 2, "too_deep": 3, "loop": 4}
@@ -138,15 +145,15 @@ def _walk(evidence: Evidence, path: tuple[x509.Certificate, ...]) -> Iterator[Ro
     if len(path) - 1 > MAX_INTERMEDIATES:
         yield Route(path, "too_deep")
         return
-    issuer_name = evidence.fields(child).issuer
+    trusted, sent = evidence.issuers(child)
     issued = looped = False
-    for root in evidence.case.trust.named(issuer_name):
+    for root in trusted:
         if root in path:
             continue
         verified = evidence.signed_by(child, root)
         issued |= verified
         yield Route((*path, root), "trusted" if verified else "bad_signature")
-    for issuer in evidence.sent.get(issuer_name, ()):
+    for issuer in sent:
         if issuer in evidence.case.trust:
             continue
         if issuer in path:

@@ -3,10 +3,14 @@
 pyca decides; these say in words what it minded.
 """
 
+from functools import lru_cache
+
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.x509.oid import ExtensionOID
 
 from pellucid.identity import rules
+from pellucid.identity.der import UNDECODABLE
 from pellucid.identity.names import is_host_name
 from pellucid.identity.reasoning import shown
 from pellucid.identity.reasoning.view import EMPTY_NAME, Position, Rule, View
@@ -77,6 +81,21 @@ def _authority_key_identifier(view: View, position: Position) -> None:
         seen.refuse_strictly("is a CA's, and its authorityKeyIdentifier is not a keyIdentifier alone")
 
 
+def _signature_parameters(view: View, position: Position) -> None:
+    """Of RSASSA-PSS, those that TLS's own signatures have (RFC 9846 4.3.3)."""
+    certificate = view.path[position]
+    try:
+        used = certificate.signature_algorithm_parameters
+        hashed = certificate.signature_hash_algorithm
+    except UNDECODABLE:
+        return  # another rule's business
+    if not isinstance(used, padding.PSS) or hashed is None:
+        return
+    if used.mgf._algorithm.name != hashed.name or used._salt_length != hashed.digest_size:
+        fault = f"is signed with RSASSA-PSS by {hashed.name}, and its mask or salt is of another hash"
+        view.seen(position).refuse_strictly(fault)
+
+
 def _constraint_forms(view: View, position: Position) -> None:
     """What pyca's verifier can hold names against; of the other forms the critical ones stop it."""
     seen = view.seen(position)
@@ -85,31 +104,54 @@ def _constraint_forms(view: View, position: Position) -> None:
         return
     bases = (*(extension.value.permitted_subtrees or ()), *(extension.value.excluded_subtrees or ()))
     forms = set(map(type, bases))
-    for base in bases:
-        if isinstance(base, x509.DNSName) and not is_host_name(base.value.lower()):
-            seen.refuse_strictly(f"has name constraints on {base.value[:300]!r}, which is no host name")
     if extension.critical and x509.DirectoryName in forms:
         seen.refuse_strictly("has critical name constraints on directory names")
+    broken = {type(base): base.value for base in bases if not _is_of_a_host(base)}
     for place in range(position):
         below = view.seen(place)
+        for form, text in broken.items():
+            if _alternatives(below, form):
+                seen.refuse_strictly(f"has name constraints on {text[:300]!r}, which is no host name")
         if x509.DNSName in forms:
             _check_host_names(below)
         if x509.UniformResourceIdentifier in forms and _alternatives(below, x509.UniformResourceIdentifier):
             seen.refuse_strictly("has name constraints on URIs, and there are some below it")
 
 
+def _is_of_a_host(base: x509.GeneralName) -> bool:
+    """Whether a constraint on host names or mail is on a host name, as far as its form is one of these."""
+    if isinstance(base, x509.DNSName):
+        return is_host_name(base.value.lower())
+    if isinstance(base, x509.RFC822Name):
+        host = base.value.rpartition("@")[2].removeprefix(".").lower()
+        return not host or is_host_name(host)
+    return True
+
+
 def _check_host_names(seen: Seen) -> None:
-    for name in _alternatives(seen, x509.DNSName):
-        if not is_host_name(name.lower().removeprefix("*.")):
-            fault = f"is under name constraints and has the name {name[:300]!r}, which is no host name"
-            seen.refuse_strictly(fault)
+    name = _no_host_name(seen.certificate)
+    if name is not None:
+        fault = f"is under name constraints and has the name {name[:300]!r}, which is no host name"
+        seen.refuse_strictly(fault)
 
 
-def _alternatives(seen: Seen, form: type[x509.DNSName | x509.UniformResourceIdentifier]) -> list[str]:
+@lru_cache(maxsize=64)
+def _no_host_name(certificate: x509.Certificate) -> str | None:
+    """The first of its names that is none. Asked once for each path that it is in, and there may be thousands
+    of names.
+    """
+    names = _alternatives(rules.look_at(certificate, 0), x509.DNSName)
+    return next((name for name in names if not is_host_name(name.lower().removeprefix("*."))), None)
+
+
+def _alternatives(seen: Seen, form: type[x509.GeneralName]) -> list[str]:
     found = seen.find(x509.SubjectAlternativeName)
-    return [] if found is None else found.value.get_values_for_type(form)
+    return [] if found is None else [str(name.value) for name in found.value if isinstance(name, form)]
 
 
+SIGNATURE_PARAMETERS = Rule(
+    "signature_parameters", "below anchor", "RFC 4055 3.1", "RSASSA-PSS, if any, with one hash in all of it",
+    _signature_parameters, shown.signature_algorithm)  # fmt: skip
 CONSTRAINT_FORMS = Rule(
     "name_constraint_forms", "issuers", "RFC 5280 4.2.1.10", "name constraints on host names and addresses",
     _constraint_forms, shown.name_constraints)  # fmt: skip

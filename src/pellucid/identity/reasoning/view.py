@@ -1,6 +1,6 @@
 """What is found out about a case, each thing once; one path of it, as the rules look at it; and a rule."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from cryptography import x509
@@ -43,6 +43,22 @@ class Evidence:
         if found is None:
             found = self._fields[certificate] = certificate_fields(certificate.public_bytes(Encoding.DER))
         return found
+
+    def issuers(
+        self, child: x509.Certificate
+    ) -> tuple[Sequence[x509.Certificate], Sequence[x509.Certificate]]:
+        """Who has the name of ``child``'s issuer, trusted and sent: first those whose key it says it is, so
+        that namesakes do not use up the signatures.
+        """
+        name = self.fields(child).issuer
+        trusted, sent = self.case.trust.named(name), self.sent.get(name, ())
+        if len(trusted) < 2 and len(sent) < 2:
+            return trusted, sent
+
+        def other_key(issuer: x509.Certificate) -> bool:
+            return not rules.names_key_of(child, issuer)
+
+        return sorted(trusted, key=other_key), sorted(sent, key=other_key)
 
     def signed_by(self, child: x509.Certificate, issuer: x509.Certificate) -> bool:
         """Whether ``issuer``'s subject is ``child``'s issuer and its key verifies ``child``'s signature."""
