@@ -16,7 +16,8 @@ from pellucid import Credential, Trace
 from pellucid.codes import AlertDescription as A
 from pellucid.errors import AlertReceived, CertificateRejected, Misuse, Reason, TLSError
 from pellucid.identity.lab import Issued
-from pellucid.identity.revocation import RevocationLists
+from pellucid.identity.lab_status import sign_ocsp_response
+from pellucid.identity.revocation import Fetched, RevocationLists
 from pellucid.messages import Certificate, ClientHello, ServerHello, tls12
 from pellucid.messages import extensions as ext
 from pellucid.trace.events import CheckEvent, ChoiceEvent, MessageEvent
@@ -341,6 +342,18 @@ def test_a_session_is_not_resumed_by_who_has_got_new_lists(version: str) -> None
     assert not meeting.resumes({"revocation_lists": RevocationLists.from_der(new)})
 
 
+@both_versions
+def test_a_session_is_not_resumed_by_who_can_ask_others_now(version: str) -> None:
+    def nobody(_query: object) -> list[Fetched]:
+        return []
+
+    knobs = {"protocols": [version], "revocation": "soft"}
+    meeting = Meeting("ticket", knobs, {"protocols": [version]})
+    assert not meeting.resumes()
+    assert not meeting.resumes({"revocation_source": nobody})
+    assert meeting.resumes({"revocation_source": nobody})
+
+
 # -- clients' certificates
 
 
@@ -426,6 +439,14 @@ def test_a_response_comes_from_a_file(tmp_path: Path) -> None:
     assert read.ocsp_response(NOW) == (tmp_path / "ocsp.der").read_bytes()
     assert read.ocsp_response(NOW + 8 * DAY) is None
     assert not Credential.from_files(tmp_path / "chain.pem", tmp_path / "key.pem").staples
+
+
+def test_a_response_without_a_next_update_is_given_for_a_day() -> None:
+    """It is of no use for longer: a client that is as strict as ours then refuses the server with it."""
+    issuer, key = laboratory()._issuer_of(LEAF.certificate)
+    shown = stapled(sign_ocsp_response(LEAF.certificate, issuer, key, NOW))
+    assert shown.ocsp_response(NOW + DAY) is not None
+    assert shown.ocsp_response(NOW + DAY + 1) is None
 
 
 @pytest.mark.parametrize(

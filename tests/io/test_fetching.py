@@ -6,11 +6,13 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
+from typing import Self
 
 import pytest
 from responder import authority
 
-from pellucid.io.fetching import MAX_HEAD_BYTES, FetchFailed, fetch, take_apart
+from pellucid.io import fetching
+from pellucid.io.fetching import MAX_HEAD_BYTES, FetchFailed, Unreachable, fetch, take_apart
 from pellucid.io.waiting import Deadline
 
 SECONDS = 10.0
@@ -142,6 +144,47 @@ def test_what_a_url_holds_is_shown_safely() -> None:
     with pytest.raises(FetchFailed) as caught:
         fetch("http://ocsp.example/\x1b[31m", Deadline(SECONDS), 100)
     assert "\x1b" not in str(caught.value)
+
+
+class At:
+    """A connection to an address that nobody here has. Nothing may be sent to it."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def getpeername(self) -> tuple[str, int]:
+        return self.address, 80
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1%eth0", "fe80::1", "224.0.0.1"]
+)
+def test_what_is_at_a_link_local_address_is_not_asked(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Whatever the name in the URL is: what counts is where it leads."""
+    monkeypatch.setattr(fetching, "dial", lambda *_: At(address))
+    with pytest.raises(FetchFailed, match="where no authority is"):
+        fetch("http://ocsp.example/latest/meta-data/", Deadline(SECONDS), 100)
+
+
+def test_who_cannot_be_reached_is_told_from_who_answers_something_else() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(Unreachable):
+        fetch(f"http://127.0.0.1:{port}/", Deadline(SECONDS), 100)
+    with saying(b"HTTP/1.0 404 Not Found\r\n\r\n") as (url, _), pytest.raises(FetchFailed) as caught:
+        fetch(url, Deadline(SECONDS), 100)
+    assert not isinstance(caught.value, Unreachable)
+
+
+def test_a_body_that_is_packed_is_not_unpacked() -> None:
+    """So what is small on the wire cannot grow here. Nobody asks for it, and no authority does it."""
+    assert fetched(b"HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b")[0] == b"\x1f\x8b"
 
 
 def test_the_librarys_server_is_understood() -> None:

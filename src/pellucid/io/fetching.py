@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pellucid.io.dial import dial
-from pellucid.io.waiting import Deadline, wait_readable, wait_writable
+from pellucid.io.waiting import Deadline, receive_some, send_all
 from pellucid.printable import printable
 
 #: Status line and headers. CDNs send 1 to 2 KiB.
 MAX_HEAD_BYTES = 16_384
-_PIECE = 65_536
 
 
 class FetchFailed(OSError):
     """There is no document, and the message says why."""
+
+
+class Unreachable(FetchFailed):
+    """Nobody answers there, whatever is asked."""
 
 
 class Target(NamedTuple):
@@ -46,13 +50,14 @@ def fetch(url: str, deadline: Deadline, limit: int, post: tuple[str, bytes] | No
     try:
         target = take_apart(url)
         with dial(target.host, target.port, deadline) as sock:
-            _send(sock, _request(target, post), deadline)
+            _check_address(sock)
+            send_all(sock, _request(target, post), deadline, "the request")
             head, body = _receive_head(sock, deadline)
             return _receive_body(sock, deadline, _checked_length(head, limit), body, limit)
     except FetchFailed as error:
         raise FetchFailed(f"{printable(url, 200)} {error}") from error
     except OSError as error:
-        raise FetchFailed(f"{printable(url, 200)} cannot be had: {printable(str(error), 200)}") from error
+        raise Unreachable(f"{printable(url, 200)} cannot be had: {printable(str(error), 200)}") from error
 
 
 def take_apart(url: str) -> Target:
@@ -80,20 +85,18 @@ def _request(target: Target, post: tuple[str, bytes] | None) -> bytes:
     return "\r\n".join([*lines, "Connection: close", "", ""]).encode("ascii") + body
 
 
-def _send(sock: socket.socket, data: bytes, deadline: Deadline) -> None:
-    rest = memoryview(data)
-    while rest:
-        wait_writable(sock, deadline, "the request")
-        rest = rest[sock.send(rest) :]
+def _check_address(sock: socket.socket) -> None:
+    """That the URL leads where an authority can be, whatever name is in it and however that was looked up.
 
-
-def _receive(sock: socket.socket, deadline: Deadline) -> bytes:
-    while True:
-        wait_readable(sock, deadline, "the answer")
-        try:
-            return sock.recv(_PIECE)
-        except BlockingIOError:  # it was not ready after all
-            continue
+    A link-local address is of this machine's closest surroundings. In clouds it is where a machine gets its
+    secrets; authorities are elsewhere. Private and loopback addresses are not refused: an organisation's own
+    authority has one.
+    """
+    address = ip_address(sock.getpeername()[0].partition("%")[0])
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_link_local or address.is_multicast:
+        raise FetchFailed(f"leads to {address}, where no authority is")
 
 
 def _receive_head(sock: socket.socket, deadline: Deadline) -> tuple[list[str], bytes]:
@@ -101,7 +104,7 @@ def _receive_head(sock: socket.socket, deadline: Deadline) -> tuple[list[str], b
     while b"\r\n\r\n" not in data:
         if len(data) > MAX_HEAD_BYTES:
             raise FetchFailed(f"has more than {MAX_HEAD_BYTES} bytes of headers")
-        piece = _receive(sock, deadline)
+        piece = receive_some(sock, deadline, "the answer")
         if not piece:
             raise FetchFailed("closes the connection within its headers")
         data += piece
@@ -136,7 +139,7 @@ def _receive_body(
 ) -> bytes:
     pieces, size = [data], len(data)
     while size <= limit and (length is None or size < length):
-        piece = _receive(sock, deadline)
+        piece = receive_some(sock, deadline, "the answer")
         if not piece:
             break
         pieces.append(piece)

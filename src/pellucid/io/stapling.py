@@ -15,12 +15,14 @@ from typing import NamedTuple, Self
 from pellucid.errors import CertificateRejected, Misuse, Reason
 from pellucid.identity import Credential
 from pellucid.identity.revocation import MAX_OCSP_RESPONSE_BYTES, StatusQuery, read_ocsp
-from pellucid.io.fetching import Fetch, FetchFailed, fetch
+from pellucid.io.fetching import Fetch, fetch
 from pellucid.io.revocation import OCSP_REQUEST
 from pellucid.io.waiting import Deadline
 
 #: Between two attempts, at least; and at most after failures, each of which doubles it.
 LEAST_PAUSE_SECONDS, LONGEST_RETRY_SECONDS = 60.0, 3_600.0
+#: Public authorities' answers are good for ten days at most. What is good for longer is renewed no later.
+LONGEST_PAUSE_SECONDS = 5 * 86_400.0
 
 #: How long closing waits for a fetch that is under way.
 _PATIENCE_SECONDS = 1.0
@@ -80,12 +82,13 @@ class StapleFetcher:
         now = self._clock()
         try:
             held = self._ask(now)
-        except (FetchFailed, CertificateRejected) as error:
+        # Whatever it was: who would be told of it is nobody, and without the thread nothing is ever renewed.
+        except Exception as error:  # noqa: BLE001 - as above
             self.problem = error.detail if isinstance(error, CertificateRejected) else str(error)
             self._failures += 1
             return min(LEAST_PAUSE_SECONDS * 2.0 ** min(self._failures - 1, 10), LONGEST_RETRY_SECONDS)
         self._held, self._failures, self.problem = held, 0, ""
-        return max(LEAST_PAUSE_SECONDS, (held.until - now) / 2)
+        return min(max(LEAST_PAUSE_SECONDS, (held.until - now) / 2), LONGEST_PAUSE_SECONDS)
 
     def _ask(self, now: float) -> _Held:
         request = (OCSP_REQUEST, self._query.ocsp_request)

@@ -17,7 +17,7 @@ from pellucid.identity.der import certificate_fields
 from pellucid.identity.pem import parse_certificate
 from pellucid.identity.revocation.crl import RevocationList, RevocationLists, distribution_urls
 from pellucid.identity.revocation.features import must_staple
-from pellucid.identity.revocation.ocsp import ocsp_request, read_ocsp, responder_urls
+from pellucid.identity.revocation.ocsp import load_ocsp, ocsp_request, read_ocsp, responder_urls
 from pellucid.identity.revocation.status import RevocationStatus, unusable
 from pellucid.identity.rules import where
 from pellucid.identity.verify import VerifiedIdentity
@@ -32,6 +32,10 @@ from pellucid.identity.verify import VerifiedIdentity
 #:           a stapled answer is of the leaf alone
 Level = Literal["off", "staple", "soft", "hard"]
 LEVELS: tuple[Level, ...] = ("off", "staple", "soft", "hard")
+
+#: How long a session is good that began while nobody gave an answer whom we asked ("soft"): else who can keep
+#: the answers away once had days in which nobody asks again.
+UNANSWERED_SECONDS = 3_600.0
 
 _STAPLED = "a stapled OCSP response"
 _EXPECTED = {
@@ -86,14 +90,30 @@ class Fetched(NamedTuple):
     body: bytes = b""
     fault: str = ""
 
+    def read(self) -> Fetched:
+        """Itself, if it can be read at all; else the fault in its place, to be told without reading again."""
+        if self.fault:
+            return self
+        try:
+            if self.kind == "OCSP":
+                load_ocsp(self.body, self.source)
+            else:
+                _parsed(self.body, self.source)
+        except CertificateRejected as error:
+            return Fetched(self.kind, self.url, fault=error.detail)
+        return self
+
+    @property
+    def source(self) -> str:
+        return f"an OCSP response from {self.url}" if self.kind == "OCSP" else f"the CRL {self.url}"
+
     def status(self, query: StatusQuery, now: float) -> RevocationStatus:
         """The answer verified. Raises CertificateRejected (``bad_certificate_status``)."""
         if self.fault:
             raise unusable(self.fault)
         if self.kind == "OCSP":
-            return read_ocsp(self.body, *query, now, f"an OCSP response from {self.url}")
-        source = f"the CRL {self.url}"
-        return _parsed(self.body, source).status_of(*query, now, source)
+            return read_ocsp(self.body, *query, now, self.source)
+        return _parsed(self.body, self.source).status_of(*query, now, self.source)
 
 
 #: Asks authorities. What it gives is taken one by one until one is usable, so it may fetch as it goes.
@@ -130,6 +150,7 @@ class RevocationCheck:
         self._searches = level in ("soft", "hard")
         self._lists = lists if self._searches else None
         self._ask = ask if self._searches else None
+        self._until = inf
         self.findings: list[Finding] = []
 
     def run(self, identity: VerifiedIdentity, staples: Mapping[int, bytes], *, staples_asked: bool) -> float:
@@ -140,27 +161,37 @@ class RevocationCheck:
         Raises CertificateRejected: ``certificate_revoked``, ``bad_certificate_status`` for a staple that does
         not hold, ``must_staple_missing``, ``revocation_unknown``.
         """
-        until = inf
+        if not identity.path:
+            # RFC 7250: a key without a certificate. What may be stapled to it is about nothing.
+            said = "a key that nobody issued is trusted"
+            self.findings.append(Finding(_EXPECTED[self._level], said, ok=True))
+            return inf
         stapled = {identity.chain[position]: response for position, response in staples.items()}
         if len(identity.path) == 1:
             # Nobody stands above it who could revoke it: who trusts a certificate by itself answers for it.
             self._tell(identity.path[0], 0, "is trusted by itself")
         for position, query in enumerate(StatusQuery(*pair) for pair in pairwise(identity.path)):
             staple = stapled.get(query.certificate)
-            if staple is None and position == 0 and staples_asked and must_staple(query.certificate):
-                self._refuse(
-                    query, position, Reason.MUST_STAPLE_MISSING,
-                    "says that its server staples its status (RFC 7633), and none came",
-                )  # fmt: skip
+            if staple is None and position == 0 and staples_asked:
+                self._require_none_due(query, identity)
             status = self._stapled(query, position, staple) if staple is not None else None
             if self._searches:
                 status = self._found(query, position, status)
             if status is not None:
                 self._tell(query.certificate, position, "is ", status)
-                until = min(until, status.good_until)
+                self._until = min(self._until, status.good_until)
             elif position == 0 and not self._searches:
                 self._tell(query.certificate, 0, "comes without a stapled answer")
-        return until
+        return self._until
+
+    def _require_none_due(self, query: StatusQuery, identity: VerifiedIdentity) -> None:
+        """Refuses a leaf without a staple where a certificate of its path says that there is one."""
+        for position, certificate in enumerate(identity.path):
+            if must_staple(certificate):
+                # RFC 7633 4.2.2: what an authority's certificate demands it demands of all that it issues.
+                whose = "" if position == 0 else f"is below {where(certificate, position)}, which "
+                fault = f"{whose}says that its server staples its status (RFC 7633), and none came"
+                self._refuse(query, 0, Reason.MUST_STAPLE_MISSING, fault)
 
     def _stapled(self, query: StatusQuery, position: int, staple: bytes) -> RevocationStatus:
         # RFC 6066 8: clients "MUST check the OCSP response and abort the handshake if the response is not
@@ -194,6 +225,8 @@ class RevocationCheck:
             if self._level == "hard" and position == 0:
                 self._refuse(query, position, Reason.REVOCATION_UNKNOWN, f"may be revoked or not: {why}")
             self._tell(query.certificate, position, "may be revoked or not, and passes: ", why)
+            if faults:
+                self._until = min(self._until, self._now + UNANSWERED_SECONDS)
         return found
 
     def _answers(self, query: StatusQuery, *, asks: bool) -> Iterator[RevocationStatus | str]:

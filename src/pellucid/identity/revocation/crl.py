@@ -20,7 +20,6 @@ from pellucid.identity.revocation.status import (
     posix,
     reason_name,
     unusable,
-    why_not_current,
 )
 
 #: 40 bytes an entry: some 400,000 revoked certificates. The largest lists of public CAs are split below that.
@@ -30,14 +29,31 @@ MAX_CRL_BYTES = 16 * 2**20
 _CRL_LABELS = frozenset({b"X509 CRL"})
 
 
+# What may be critical (RFC 5280 5.2, 5.3) besides the scope of a list: whose key has signed it is found out
+# by the signature, and which of several lists is the latest need not be known.
+_UNDERSTOOD = (x509.AuthorityKeyIdentifier, x509.CRLNumber)
+# Neither changes that a certificate is revoked.
+_UNDERSTOOD_OF_ENTRIES = (x509.CRLReason, x509.InvalidityDate)
+
+
 class RevocationList:
     """One CRL, parsed. Whether it counts for a certificate is judged when it is asked.
 
     Raises CertificateRejected (``bad_certificate_status``) for what is no CRL, or one of a kind that is not
-    understood: a delta, an indirect one, or one with an unknown critical extension.
+    understood: a delta, an indirect one, or one with an unknown critical extension. Its entries are read when
+    its signature is known to hold: of a list that came by http, nothing before that is its issuer's.
     """
 
-    __slots__ = ("_crl", "_point", "_serials", "_signed_by", "issuer", "next_update", "this_update")
+    __slots__ = (
+        "_crl",
+        "_not_signed_by",
+        "_point",
+        "_serials",
+        "_signed_by",
+        "issuer",
+        "next_update",
+        "this_update",
+    )
 
     def __init__(self, der: bytes, what: str = "the CRL") -> None:
         if len(der) > MAX_CRL_BYTES:
@@ -45,10 +61,8 @@ class RevocationList:
         try:
             self._crl = x509.load_der_x509_crl(der)
             self._point = _understood_scope(self._crl, what)
-            # The library looks an entry up from the first to the last.
-            self._serials = _understood_entries(self._crl, what)
             #: The issuer's name, DER.
-            self.issuer = _issuer_of(self._crl.tbs_certlist_bytes)
+            self.issuer = _issuer_of(der)
             self.this_update = self._crl.last_update_utc.timestamp()
             self.next_update = posix(self._crl.next_update_utc)
         except UNDECODABLE as error:
@@ -56,8 +70,10 @@ class RevocationList:
         if self.next_update is None:
             # RFC 5280 5.1.2.5 requires it: without, nobody could tell an old list from the latest.
             raise unusable(f"{what} does not say when the next is due")
-        #: SubjectPublicKeyInfo of the key that is known to have signed it.
-        self._signed_by = b""
+        #: SubjectPublicKeyInfo of the key that is known to have signed it, and of the last that has not: to
+        #: find out takes a tenth of a second where the list is long.
+        self._signed_by = self._not_signed_by = b""
+        self._serials: frozenset[int] | None = None
 
     @property
     def fingerprint(self) -> bytes:
@@ -74,16 +90,32 @@ class RevocationList:
         fields = certificate_fields(certificate.public_bytes(Encoding.DER))
         if fields.issuer != self.issuer:
             raise unusable(f"{source} is of another issuer")
-        if fault := self._why_out_of_scope(certificate):
-            raise unusable(f"{source} {fault}")
-        if fault := why_not_current(source, self.this_update, self.next_update, now):
-            raise unusable(fault)
         self._check_signature(issuer, source)
+        status = self._entry(certificate.serial_number, source)
+        # RFC 5280 5.2.5: who does not go by the scope must "treat the status of any certificate not listed on
+        # this CRL as unknown": who is listed is revoked, for the serial number is the issuer's.
+        if status.verdict == "good" and (fault := self._why_out_of_scope(certificate)):
+            raise unusable(f"{source} {fault}")
+        if fault := status.why_not_current(now):
+            raise unusable(fault)
+        return status
+
+    def read_entries(self, what: str = "the CRL") -> frozenset[int]:
+        """The serial numbers on the list. Raises as the list itself, for entries that are not understood."""
+        if self._serials is None:
+            try:
+                # The library looks an entry up from the first to the last.
+                self._serials = _understood_entries(self._crl, what)
+            except UNDECODABLE as error:
+                raise unusable(f"{what} has an entry that cannot be read: {error}") from error
+        return self._serials
+
+    def _entry(self, serial_number: int, source: str) -> RevocationStatus:
         said = source, "the issuer", self.this_update, self.next_update
-        if certificate.serial_number not in self._serials:
+        if serial_number not in self.read_entries(source):
             return RevocationStatus("good", *said)
         try:
-            return RevocationStatus("revoked", *said, *self._when_and_why(certificate.serial_number))
+            return RevocationStatus("revoked", *said, *self._when_and_why(serial_number))
         except UNDECODABLE as error:
             raise unusable(f"{source} has an entry that cannot be read: {error}") from error
 
@@ -100,32 +132,43 @@ class RevocationList:
 
     def _check_signature(self, issuer: x509.Certificate, source: str) -> None:
         key_info = certificate_fields(issuer.public_bytes(Encoding.DER)).subject_public_key_info
-        if key_info == self._signed_by:
-            return
         usage = rules.look_at(issuer, 1).find(x509.KeyUsage)
         # RFC 5280 6.3.3 (f): where there is a keyUsage, cRLSign has to be in it.
         if usage is not None and not usage.value.crl_sign:
             raise unusable(f"{source} is of an issuer that may sign none: its keyUsage lacks cRLSign")
+        if key_info == self._signed_by:
+            return
         check_algorithm(source, self._crl)
-        if not signed_list(self._crl, issuer_key(issuer, source)):
+        if key_info == self._not_signed_by or not signed_list(self._crl, issuer_key(issuer, source)):
+            self._not_signed_by = key_info
             raise unusable(f'{source} is not signed by the key of "{rules.subject_text(issuer)}"')
         self._signed_by = key_info
 
     def _why_out_of_scope(self, certificate: x509.Certificate) -> str:
-        """RFC 5280 6.3.3 (b) (2): whether the list is one that this certificate would stand on; "" if so."""
+        """Why this certificate would not stand on the list if it were revoked; "" if it would.
+
+        RFC 5280 6.3.3 (b) (2) and (d).
+        """
         point = self._point
         if point is None:
             return ""
         seen = rules.look_at(certificate, 0)
-        constraints = seen.find(x509.BasicConstraints)
-        is_ca = constraints is not None and constraints.value.ca
+        is_ca = rules.is_ca(seen)
         if point.only_contains_user_certs and is_ca:
             return "is of certificates that are no CA's"
         if point.only_contains_ca_certs and not is_ca:
             return "is of CA certificates"
-        if point.full_name and not set(point.full_name) & set(_distribution_names(seen)):
-            return "is a part that the certificate does not name among its distribution points"
-        return ""
+        if point.only_some_reasons:
+            return "is of revocations for some reasons only"
+        if point.relative_name is not None:
+            return "is a part with a relative name, which is not compared"
+        if not point.full_name or not set(point.full_name).isdisjoint(_distribution_names(seen)):
+            return ""
+        # RFC 5280 6.3.3: for a list that no distribution point names, assume one with "a distribution point
+        # name of the certificate issuer".
+        if x509.DirectoryName(certificate.issuer) in point.full_name:
+            return ""
+        return "is a part that the certificate does not name among its distribution points"
 
 
 class RevocationLists:
@@ -217,15 +260,10 @@ def _understood_scope(crl: x509.CertificateRevocationList, what: str) -> x509.Is
         elif isinstance(extension.value, x509.DeltaCRLIndicator):
             # RFC 5280 5.2.4: it has only what changed since another list.
             raise unusable(f"{what} is a delta CRL, which tells nothing by itself")
-        elif extension.critical:
+        elif extension.critical and not isinstance(extension.value, _UNDERSTOOD):
             # RFC 5280 5.2: such a list must not be used to determine the status of certificates.
             raise unusable(f"{what} has the critical extension {extension.oid.dotted_string}")
-    if point is not None and (
-        point.indirect_crl
-        or point.only_some_reasons
-        or point.only_contains_attribute_certs
-        or point.relative_name is not None
-    ):
+    if point is not None and (point.indirect_crl or point.only_contains_attribute_certs):
         raise unusable(f"{what} has an issuingDistributionPoint that is not understood: {_scope(point)}")
     return point
 
@@ -234,8 +272,9 @@ def _understood_entries(crl: x509.CertificateRevocationList, what: str) -> froze
     """The serial numbers on the list. RFC 5280 5.3: it is not used if an entry has what is not understood."""
     serials = set()
     for entry in crl:
-        if any(extension.critical for extension in entry.extensions):
-            raise unusable(f"{what} has an entry with a critical extension")
+        for extension in entry.extensions:
+            if extension.critical and not isinstance(extension.value, _UNDERSTOOD_OF_ENTRIES):
+                raise unusable(f"{what} has an entry with a critical extension")
         serials.add(entry.serial_number)
     return frozenset(serials)
 
@@ -243,26 +282,30 @@ def _understood_entries(crl: x509.CertificateRevocationList, what: str) -> froze
 def _scope(point: x509.IssuingDistributionPoint) -> str:
     named = {
         "it is an indirect CRL": point.indirect_crl,
-        "it has revocations for some reasons only": point.only_some_reasons,
         "it is of attribute certificates": point.only_contains_attribute_certs,
-        "its name is relative": point.relative_name is not None,
     }
     return ", ".join(text for text, so in named.items() if so)
 
 
-def _issuer_of(tbs_cert_list: bytes) -> bytes:
-    """RFC 5280 5.1: version (optional), signature, issuer."""
-    first = element(tbs_cert_list, element(tbs_cert_list, 0).content)
-    signature = first if first.tag == SEQUENCE else element(tbs_cert_list, first.end)
-    issuer = element(tbs_cert_list, signature.end)
-    return tbs_cert_list[issuer.start : issuer.end]
+def _issuer_of(crl: bytes) -> bytes:
+    """RFC 5280 5.1: TBSCertList begins with version (optional), signature, issuer.
+
+    Cut out of what was given: the library would encode all of the list anew.
+    """
+    tbs = element(crl, element(crl, 0).content)
+    first = element(crl, tbs.content)
+    signature = first if first.tag == SEQUENCE else element(crl, first.end)
+    issuer = element(crl, signature.end)
+    return crl[issuer.start : issuer.end]
 
 
 def _own(der: bytes, what: str) -> RevocationList:
     try:
-        return RevocationList(der, what)
+        one = RevocationList(der, what)
+        one.read_entries(what)
     except CertificateRejected as error:
         raise Misuse(Reason.BAD_CERTIFICATE_FILE, error.detail) from error
+    return one
 
 
 def _parse(data: bytes, what: str) -> list[RevocationList]:

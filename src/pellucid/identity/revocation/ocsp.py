@@ -1,7 +1,9 @@
 """OCSP (RFC 6960): one signed answer for one certificate, judged.
 
 An answer counts if it is about this certificate, signed by the certificate's issuer or by a responder that
-the issuer has appointed, and of now. A nonce is neither sent nor looked for: what is stapled has none.
+the issuer has appointed, and of now. A nonce is neither sent nor looked for: what is stapled has none, and
+responders mostly answer with what they have ready (RFC 5019). So until an answer's nextUpdate, whoever is
+on the way can give it in place of a later one.
 """
 
 from __future__ import annotations
@@ -14,14 +16,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, ExtensionOID
 
 from pellucid.errors import CertificateRejected
 from pellucid.identity import rules
-from pellucid.identity.der import UNDECODABLE, certificate_fields, element
+from pellucid.identity.der import CONTEXT_1, SEQUENCE, UNDECODABLE, certificate_fields, element, inside
+from pellucid.identity.reasoning.view import signed_by
 from pellucid.identity.revocation.signed import (
     check_algorithm,
-    issued_by,
     issuer_key,
     responder_key,
     signed_response,
@@ -32,7 +34,6 @@ from pellucid.identity.revocation.status import (
     posix,
     reason_name,
     unusable,
-    why_not_current,
 )
 
 #: A response for one certificate with a responder's certificate has 0.5 to 3 KiB, with ML-DSA up to 20: the
@@ -85,13 +86,11 @@ def read_ocsp(
     if len(response) > MAX_OCSP_RESPONSE_BYTES:
         raise unusable(f"{source} of {len(response)} bytes: {MAX_OCSP_RESPONSE_BYTES} are accepted")
     answer = _signed_answer(response, certificate, issuer, source)
-    if fault := why_not_current(source, answer.this_update, answer.next_update, now):
-        raise unusable(fault)
     signer = "the issuer"
     if answer.signer is not None:
         _check_dates(answer.signer, now, source)
         signer = f'the issuer\'s responder "{rules.subject_text(answer.signer)}"'
-    return RevocationStatus(
+    status = RevocationStatus(
         answer.verdict,
         source,
         signer,
@@ -100,6 +99,9 @@ def read_ocsp(
         answer.revoked_at,
         answer.why_revoked,
     )
+    if fault := status.why_not_current(now):
+        raise unusable(fault)
+    return status
 
 
 def ocsp_request(certificate: x509.Certificate, issuer: x509.Certificate) -> bytes:
@@ -143,27 +145,20 @@ def answers_for(
     parsed: ocsp.OCSPResponse, certificate: x509.Certificate, issuer: x509.Certificate
 ) -> list[ocsp.OCSPSingleResponse]:
     """The answers that are about ``certificate``; mostly one. Raises one of ``UNDECODABLE``."""
-    return [
-        single
-        for single in parsed.responses
-        if single.serial_number == certificate.serial_number and _names_issuer(single, certificate, issuer)
-    ]
-
-
-def _names_issuer(
-    single: ocsp.OCSPSingleResponse, certificate: x509.Certificate, issuer: x509.Certificate
-) -> bool:
-    algorithm = _HASHES.get(single.hash_algorithm.name)
-    if algorithm is None:
-        return False
     # RFC 6960 4.1.1: "The hash shall be calculated over the DER encoding of the issuer's name field in the
     # certificate being checked"; "over the value (excluding tag and length) of the subject public key field".
     name = certificate_fields(certificate.public_bytes(Encoding.DER)).issuer
-    key = certificate_fields(issuer.public_bytes(Encoding.DER)).subject_public_key_info
-    return (single.issuer_name_hash, single.issuer_key_hash) == (
-        _digest(algorithm, name),
-        _digest(algorithm, _key_bits(key)),
-    )
+    key = _key_bits(certificate_fields(issuer.public_bytes(Encoding.DER)).subject_public_key_info)
+    serial_number, named, found = certificate.serial_number, {}, []
+    for single in parsed.responses:
+        used = single.hash_algorithm.name
+        if single.serial_number != serial_number or used not in _HASHES:
+            continue
+        if used not in named:
+            named[used] = _digest(_HASHES[used], name), _digest(_HASHES[used], key)
+        if (single.issuer_name_hash, single.issuer_key_hash) == named[used]:
+            found.append(single)
+    return found
 
 
 def _digest(algorithm: hashes.HashAlgorithm, data: bytes) -> bytes:
@@ -192,9 +187,9 @@ def _signed_answer(
         found = answers_for(parsed, certificate, issuer)
         if not found:
             raise unusable(f"{source} is about another certificate")
-        _check_critical(parsed, source)
         check_algorithm(source, parsed)
         signer = _signer(parsed, issuer, source)
+        _check_critical(parsed, source)
         # More than one about the same certificate is odd: the worst counts, then the latest.
         answer = max(
             found,
@@ -214,13 +209,32 @@ def _signed_answer(
 
 def _check_critical(parsed: ocsp.OCSPResponse, source: str) -> None:
     # RFC 6960 4.1.2: unrecognized extensions are ignored "unless they have the critical flag set and are not
-    # understood"; none is understood here. Those of one answer can be had where there is only one.
+    # understood"; none is understood here.
     extensions = list(parsed.extensions)
     if len(list(parsed.responses)) == 1:
         extensions += list(parsed.single_extensions)
+    elif _is_critical_beside_others(parsed.tbs_response_bytes):
+        raise unusable(f"{source} has an answer with a critical extension")
     for extension in extensions:
         if extension.critical:
             raise unusable(f"{source} has the critical extension {extension.oid.dotted_string}")
+
+
+def _is_critical_beside_others(response_data: bytes) -> bool:
+    """Whether an answer has a critical extension. The library shows an answer's only where it is alone.
+
+    RFC 6960 4.2.1: in a SingleResponse they are behind certID, certStatus and thisUpdate, with the tag [1].
+    An Extension has its flag between identifier and value, where it is true.
+    """
+    answers = next(one for one in inside(response_data, element(response_data, 0)) if one.tag == SEQUENCE)
+    return any(
+        len(inside(response_data, extension)) > 2
+        for answer in inside(response_data, answers)
+        for tagged in inside(response_data, answer)[3:]
+        if tagged.tag == CONTEXT_1
+        for extensions in inside(response_data, tagged)
+        for extension in inside(response_data, extensions)
+    )
 
 
 def _signer(parsed: ocsp.OCSPResponse, issuer: x509.Certificate, source: str) -> x509.Certificate | None:
@@ -261,14 +275,17 @@ def _why_not_appointed(responder: x509.Certificate, issuer: x509.Certificate) ->
         if purposes is None or ExtendedKeyUsageOID.OCSP_SIGNING not in purposes.value:
             return "is not for OCSPSigning (extended key usage)"
         rules.check_version(seen)
-        rules.check_critical_extensions(seen)
+        for extension in seen.extensions:
+            # RFC 6960 4.2.2.2.1: "This SHOULD be a non-critical extension", and what it says is done anyway.
+            if extension.oid not in rules.UNDERSTOOD and extension.oid != ExtensionOID.OCSP_NO_CHECK:
+                rules.check_not_critical(seen, extension)
         if not rules.may_sign(seen):
             return "may not sign: its keyUsage lacks digitalSignature"
         rules.check_signature_algorithm(responder, 0)
     except CertificateRejected as error:
         return f"cannot be used: {error.detail}"
     # "This certificate MUST be issued directly by the CA that is identified in the request."
-    return "" if issued_by(responder, issuer) else "was not issued by the certificate's issuer"
+    return "" if signed_by(responder, issuer) else "was not issued by the certificate's issuer"
 
 
 def _check_dates(responder: x509.Certificate, now: float, source: str) -> None:

@@ -6,16 +6,19 @@ from typing import TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from pellucid.errors import CertificateRejected
-from pellucid.identity.der import UNDECODABLE
+from pellucid.identity.der import UNDECODABLE, Element, element, inside, pss_hash_at
+from pellucid.identity.keys import PublicKey
 from pellucid.identity.revocation.status import unusable
-from pellucid.identity.rules import SIGNATURES, PublicKey, check_key
+from pellucid.identity.rules import SIGNATURES, check_key
 
 #: SHA-256. MD5 and SHA-1 are broken, and SHA-224 saves nothing.
 LEAST_HASH_BYTES = 32
@@ -29,13 +32,45 @@ _HashWithin: TypeAlias = (
 )
 
 
+# The content of the OBJECT IDENTIFIERs of RFC 4055 2.1 (arc 2.16.840.1.101.3.4.2).
+_PSS_HASHES: dict[bytes, HashAlgorithm] = {
+    bytes.fromhex("608648016503040201"): hashes.SHA256(),
+    bytes.fromhex("608648016503040202"): hashes.SHA384(),
+    bytes.fromhex("608648016503040203"): hashes.SHA512(),
+}
+
+
+def _hash_of(signed: ocsp.OCSPResponse | x509.CertificateRevocationList) -> HashAlgorithm | None:
+    """What is hashed with; None where the signature has its hash within, or one that is not accepted."""
+    if isinstance(signed, ocsp.OCSPResponse) and _is_pss(signed):
+        # It stands in parameters, which the library does not read here.
+        der = signed.public_bytes(Encoding.DER)
+        return _PSS_HASHES.get(pss_hash_at(der, _algorithm_in(der)) or b"")
+    try:
+        return signed.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return None
+
+
+def _is_pss(signed: ocsp.OCSPResponse | x509.CertificateRevocationList) -> bool:
+    return signed.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS
+
+
+def _algorithm_in(response: bytes) -> Element:
+    """RFC 6960 4.2.1: the signatureAlgorithm of the BasicOCSPResponse."""
+    _, tagged = inside(response, element(response, 0))
+    (response_bytes,) = inside(response, tagged)
+    _, octets = inside(response, response_bytes)
+    (basic,) = inside(response, octets)
+    return inside(response, basic)[1]
+
+
 def check_algorithm(what: str, signed: ocsp.OCSPResponse | x509.CertificateRevocationList) -> None:
     """The same signatures as in certificates: none made with MD5 or SHA-1."""
     oid = signed.signature_algorithm_oid
-    try:
-        hash_algorithm = signed.signature_hash_algorithm
-    except UnsupportedAlgorithm:
-        hash_algorithm = None
+    hash_algorithm = _hash_of(signed)
+    if _is_pss(signed) and hash_algorithm is None:
+        raise unusable(f"{what} is signed with RSASSA-PSS, and a hash that is not accepted")
     if hash_algorithm is not None and hash_algorithm.digest_size < LEAST_HASH_BYTES:
         raise unusable(f"{what} is signed with the broken or short hash {hash_algorithm.name}")
     if oid not in SIGNATURES:
@@ -50,7 +85,7 @@ def signed_response(response: ocsp.OCSPResponse, key: CertificatePublicKeyTypes)
         response.tbs_response_bytes,
     )
     try:
-        hash_algorithm = response.signature_hash_algorithm
+        hash_algorithm = _hash_of(response)
         if isinstance(key, rsa.RSAPublicKey):
             _verify_rsa(key, oid, signature, content, hash_algorithm)
         elif isinstance(key, ec.EllipticCurvePublicKey):
@@ -76,8 +111,8 @@ def _verify_rsa(
     if hash_algorithm is None:
         raise InvalidSignature
     if oid == SignatureAlgorithmOID.RSASSA_PSS:
-        # The salt's length stands in parameters that the library does not show here; what it is does not
-        # matter for whether the key made the signature.
+        # The salt's length stands in the parameters as well; what it is does not matter for whether the key
+        # made the signature.
         scheme: padding.AsymmetricPadding = padding.PSS(padding.MGF1(hash_algorithm), padding.PSS.AUTO)
     else:
         scheme = padding.PKCS1v15()
@@ -92,15 +127,6 @@ def signed_list(crl: x509.CertificateRevocationList, key: CertificatePublicKeyTy
         return crl.is_signature_valid(key)
     except (InvalidSignature, *UNDECODABLE):
         return False
-
-
-def issued_by(child: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether ``issuer``'s subject is ``child``'s issuer and its key verifies ``child``'s signature."""
-    try:
-        child.verify_directly_issued_by(issuer)
-    except (InvalidSignature, *UNDECODABLE):
-        return False
-    return True
 
 
 def responder_key(certificate: x509.Certificate, what: str) -> PublicKey:

@@ -13,6 +13,9 @@ from pellucid.identity.rules import moment_of
 
 Verdict = Literal["good", "revoked", "unknown"]
 
+#: RFC 5280 5.3.1: reasons for which a certificate may come back. All others are for good.
+_PASSING = frozenset({"certificateHold", "removeFromCRL"})
+
 #: How far a responder's clock may be ahead of ours, and ours ahead of the one that refreshes its answers.
 #: Answers are often fetched in the second in which they were made.
 CLOCK_TOLERANCE_SECONDS = 300.0
@@ -42,7 +45,20 @@ class RevocationStatus:
     @property
     def good_until(self) -> float:
         """How long this may be relied upon."""
-        return self.this_update + MAX_AGE_SECONDS if self.next_update is None else self.next_update
+        return end_of(self.this_update, self.next_update)
+
+    def why_not_current(self, now: float) -> str:
+        """Why it says nothing about ``now`` (POSIX seconds); "" if it does.
+
+        Who was revoked for good stays so, however old the answer is. RFC 5280 3.3: "An entry MUST NOT be
+        removed from the CRL until it appears on one regularly scheduled CRL issued beyond the revoked
+        certificate's validity period"; RFC 6960 2.2: "either temporarily (the revocation reason is
+        certificateHold) or permanently".
+        """
+        told = self.this_update <= now + CLOCK_TOLERANCE_SECONDS
+        if told and self.verdict == "revoked" and self.why_revoked not in _PASSING:
+            return ""
+        return why_not_current(self.source, self.this_update, self.next_update, now)
 
     def __str__(self) -> str:
         said = {"good": "not revoked", "unknown": "the authority does not know it"}.get(self.verdict)
@@ -51,6 +67,11 @@ class RevocationStatus:
             said = f"revoked{since}" + (f" ({self.why_revoked})" if self.why_revoked else "")
         until = "" if self.next_update is None else f", next update {utc(self.next_update)}"
         return f"{said}, by {self.source} of {self.signer} of {utc(self.this_update)}{until}"
+
+
+def end_of(this_update: float, next_update: float | None) -> float:
+    """Until when an answer with these dates may be relied upon."""
+    return this_update + MAX_AGE_SECONDS if next_update is None else next_update
 
 
 def utc(moment: float) -> str:
