@@ -14,6 +14,7 @@ from pellucid.messages import (
     TLS12_MESSAGES,
     TLS13_MESSAGES,
     Alert,
+    CertificateRawPublicKey,
     ChangeCipherSpec,
     ClientHello,
     Extensions,
@@ -94,11 +95,16 @@ BY_KEY_EXCHANGE = {
     tls12.ClientKeyExchangeDHE: "ClientKeyExchange",
     tls12.ClientKeyExchangeECDHE: "ClientKeyExchange",
 }
+#: And on the type of certificate that was agreed on.
+OF_SEVERAL_FORMS = BY_KEY_EXCHANGE | {
+    CertificateRawPublicKey: "Certificate",
+    tls12.CertificateRawPublicKey: "Certificate",
+}
 
 
 @every_message
 def test_a_message_has_the_name_that_the_rfc_gives_it(message: HandshakeMessage) -> None:
-    assert message.name == BY_KEY_EXCHANGE.get(type(message), type(message).__name__)
+    assert message.name == OF_SEVERAL_FORMS.get(type(message), type(message).__name__)
     assert message_name(message.encode()) == message.name
 
 

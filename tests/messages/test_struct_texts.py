@@ -207,8 +207,34 @@ DIFFERENT: dict[type[Wire], tuple[str, str]] = {
         """,
     ),
     m.CertificateEntry: (
-        "the arm `case X509` of a select by certificate_type; raw public keys are not spoken",
+        "the arm `case X509` of a select by certificate_type",
         "struct { opaque cert_data<1..2^24-1>; Extension extensions<0..2^16-1>; } CertificateEntry;",
+    ),
+    m.RawPublicKeyEntry: (
+        "CertificateEntry again: the arm `case RawPublicKey`",
+        """struct { opaque ASN1_subjectPublicKeyInfo<1..2^24-1>; Extension extensions<0..2^16-1>;
+        } RawPublicKeyEntry;""",
+    ),
+    m.CertificateRawPublicKey: (
+        "Certificate again: its entries are declared with the same select",
+        """struct { opaque certificate_request_context<0..2^8-1>;
+        RawPublicKeyEntry certificate_list<0..2^24-1>; } CertificateRawPublicKey;""",
+    ),
+    ext.ClientCertTypeOffer: (
+        "RFC 7250 3: the arm `case client` of ClientCertTypeExtension",
+        "struct { CertificateType client_certificate_types<1..2^8-1>; } ClientCertTypeOffer;",
+    ),
+    ext.ClientCertTypeAnswer: (
+        "RFC 7250 3: the arm `case server` of ClientCertTypeExtension",
+        "struct { CertificateType client_certificate_type; } ClientCertTypeAnswer;",
+    ),
+    ext.ServerCertTypeOffer: (
+        "RFC 7250 3: the arm `case client` of ServerCertTypeExtension",
+        "struct { CertificateType server_certificate_types<1..2^8-1>; } ServerCertTypeOffer;",
+    ),
+    ext.ServerCertTypeAnswer: (
+        "RFC 7250 3: the arm `case server` of ServerCertTypeExtension",
+        "struct { CertificateType server_certificate_type; } ServerCertTypeAnswer;",
     ),
     ext.SupportedVersionsClientHello: (
         "the arm `case client_hello` of SupportedVersions",

@@ -47,6 +47,10 @@ DIFFERENT: dict[type[Wire], tuple[str, str]] = {
         "RFC 5246 7.1 declares the type of its field in place: `enum { change_cipher_spec(1), (255) } type;`",
         "struct { uint8 type = 1; } ChangeCipherSpec;",
     ),
+    tls12.CertificateRawPublicKey: (
+        "RFC 7250 3: the arm `case RawPublicKey` of Certificate; none at all is read as well, as of a client",
+        "struct { opaque ASN1_subjectPublicKeyInfo<0..2^24-1>; } CertificateRawPublicKey;",
+    ),
     tls12.CertificateStatus: (
         "RFC 6066 8 selects by status_type, of which one is in use; OCSPResponse is opaque<1..2^24-1>",
         "struct { CertificateStatusType status_type; opaque response<1..2^24-1>; } CertificateStatus;",

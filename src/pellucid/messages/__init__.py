@@ -24,6 +24,7 @@ from pellucid.messages.reading import (
 from pellucid.messages.tls13 import (
     Certificate,
     CertificateEntry,
+    CertificateRawPublicKey,
     CertificateRequest,
     CertificateVerify,
     EncryptedExtensions,
@@ -31,6 +32,7 @@ from pellucid.messages.tls13 import (
     Finished,
     KeyUpdate,
     NewSessionTicket,
+    RawPublicKeyEntry,
 )
 from pellucid.wire import Field
 
@@ -44,6 +46,7 @@ __all__ = [
     "Alert",
     "Certificate",
     "CertificateEntry",
+    "CertificateRawPublicKey",
     "CertificateRequest",
     "CertificateVerify",
     "ChangeCipherSpec",
@@ -57,6 +60,7 @@ __all__ = [
     "HelloRetryRequest",
     "KeyUpdate",
     "NewSessionTicket",
+    "RawPublicKeyEntry",
     "ServerHello",
     "decode_handshake",
     "describe",

@@ -1,4 +1,4 @@
-"""The messages of TLS 1.2 behind the hellos: RFC 5246 7.4, RFC 5077 3.3, RFC 6066 8, RFC 8422 5.4 and 5.7.
+"""The messages of TLS 1.2 behind the hellos: RFC 5246 7.4, 5077 3.3, 6066 8, 7250 3, 8422 5.4 and 5.7.
 
 What ServerKeyExchange and ClientKeyExchange hold depends on the key exchange of the cipher suite, which
 does not stand in them. So each is a class for each key exchange, and all have the message's ``name``.
@@ -21,6 +21,7 @@ from pellucid.wire import Wire, opaque, struct, uint, vector
 
 __all__ = [
     "Certificate",
+    "CertificateRawPublicKey",
     "CertificateRequest",
     "CertificateStatus",
     "CertificateVerify",
@@ -53,6 +54,19 @@ class Certificate(HandshakeMessage):
 
     msg_type: ClassVar[HandshakeType] = HandshakeType.certificate
     certificate_list: Annotated[list[bytes], vector(opaque(3, low=1), 3, name="ASN.1Cert")]
+
+
+@struct
+class CertificateRawPublicKey(HandshakeMessage):
+    """RFC 7250 3: the sender's key in DER, where the type RawPublicKey was agreed on; there is no list.
+
+    RFC 7250 gives the key one byte at least. A client that has none to show sends none, as with certificates
+    (RFC 5246 7.4.6): the same three zeros.
+    """
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.certificate
+    name: ClassVar[str] = "Certificate"
+    ASN1_subjectPublicKeyInfo: Annotated[bytes, opaque(3)]
 
 
 @struct

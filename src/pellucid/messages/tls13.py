@@ -43,6 +43,24 @@ class Certificate(HandshakeMessage):
 
 
 @struct
+class RawPublicKeyEntry(Wire):
+    """RFC 9846 4.5.1: a key without a certificate, its SubjectPublicKeyInfo in DER (RFC 7250 3)."""
+
+    ASN1_subjectPublicKeyInfo: Annotated[bytes, opaque(3, low=1)]
+    extensions: Annotated[Extensions, ExtensionList(TABLE, Context.CT)]
+
+
+@struct
+class CertificateRawPublicKey(HandshakeMessage):
+    """RFC 9846 4.5.1: where the type RawPublicKey was agreed on; there is one entry at most."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.certificate
+    name: ClassVar[str] = "Certificate"
+    certificate_request_context: Annotated[bytes, opaque(1)]
+    certificate_list: Annotated[list[RawPublicKeyEntry], vector(RawPublicKeyEntry, 3)]
+
+
+@struct
 class CertificateVerify(HandshakeMessage):
     """RFC 9846 4.5.2, RFC 5246 7.4.8: a signature over the transcript, by the key of the certificate."""
 

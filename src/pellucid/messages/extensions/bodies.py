@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pellucid.codes import (
     CertificateStatusType,
+    CertificateType,
     ECPointFormat,
     ExtensionType,
     MaxFragmentLengthCode,
@@ -127,6 +128,41 @@ class SignedCertificateTimestampList(ExtensionBody):
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.signed_certificate_timestamp
     sct_list: Annotated[list[bytes], vector(_SERIALIZED_SCT, 2, low=1, name="SerializedSCT")]
+
+
+_CERTIFICATE_TYPES = vector(uint(1, CertificateType), 1, low=1)
+
+
+@struct
+class ClientCertTypeOffer(ExtensionBody):
+    """RFC 7250 3: what the client can show, if it is asked who it is; most preferred first."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.client_certificate_type
+    client_certificate_types: Annotated[list[CertificateType | int], _CERTIFICATE_TYPES]
+
+
+@struct
+class ClientCertTypeAnswer(ExtensionBody):
+    """RFC 7250 3: what the server wants the client to show."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.client_certificate_type
+    client_certificate_type: Annotated[CertificateType | int, uint(1, CertificateType)]
+
+
+@struct
+class ServerCertTypeOffer(ExtensionBody):
+    """RFC 7250 3: what the client takes from a server; most preferred first."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.server_certificate_type
+    server_certificate_types: Annotated[list[CertificateType | int], _CERTIFICATE_TYPES]
+
+
+@struct
+class ServerCertTypeAnswer(ExtensionBody):
+    """RFC 7250 3: what the server's Certificate holds."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.server_certificate_type
+    server_certificate_type: Annotated[CertificateType | int, uint(1, CertificateType)]
 
 
 @struct

@@ -45,8 +45,16 @@ TABLE: Table = {
         CT: b.SignedCertificateTimestampList,
         SH12: b.SignedCertificateTimestampList,
     },
-    E.client_certificate_type: {CH: None, EE: None, SH12: None},
-    E.server_certificate_type: {CH: None, EE: None, SH12: None},
+    E.client_certificate_type: {
+        CH: b.ClientCertTypeOffer,
+        EE: b.ClientCertTypeAnswer,
+        SH12: b.ClientCertTypeAnswer,
+    },
+    E.server_certificate_type: {
+        CH: b.ServerCertTypeOffer,
+        EE: b.ServerCertTypeAnswer,
+        SH12: b.ServerCertTypeAnswer,
+    },
     E.padding: {CH: b.Padding},
     E.encrypt_then_mac: {CH: b.EncryptThenMac, SH12: b.EncryptThenMac},
     E.extended_master_secret: {CH: b.ExtendedMainSecret, SH12: b.ExtendedMainSecret},
