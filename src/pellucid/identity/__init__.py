@@ -3,10 +3,12 @@ chains.
 """
 
 from pellucid.identity.allow import AllowedClients
-from pellucid.identity.credentials import Credential, PrivateKey, load_rsa_private_key
+from pellucid.identity.credentials import Credential
+from pellucid.identity.keys import PublicKey
 from pellucid.identity.names import DnsName, IpAddress, ServerName, parse_server_name
+from pellucid.identity.private_keys import PrivateKey, load_rsa_private_key
 from pellucid.identity.profile import CERTIFICATE_PROFILES, CertificateProfile
-from pellucid.identity.rules import PublicKey, Purpose
+from pellucid.identity.rules import Purpose
 from pellucid.identity.trust import TrustStore
 from pellucid.identity.verify import MAX_CHAIN_LENGTH, VerifiedIdentity, verify_client, verify_server
 

@@ -4,67 +4,41 @@ import copy
 import os
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
-from typing import Literal, Self, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import PublicKeyAlgorithmOID
 
-from pellucid.codes import NamedGroup, SignatureScheme
+from pellucid.codes import CertificateType, NamedGroup, SignatureScheme
 from pellucid.crypto import signatures
 from pellucid.crypto.rsa import decrypt_premaster
-from pellucid.errors import CertificateRejected, Misuse, Reason
+from pellucid.errors import Misuse, Reason
 from pellucid.identity.chain_schemes import chain_schemes
-from pellucid.identity.der import UNDECODABLE, CertificateFields, certificate_fields, pss_hash
+from pellucid.identity.der import UNDECODABLE, CertificateFields, certificate_fields
+from pellucid.identity.key_uses import can_decrypt, curve_of, look_at_leaf, schemes_of
 from pellucid.identity.names import NamePatterns, parse_server_name
-from pellucid.identity.pem import Block, blocks, parse_certificate, parse_certificates
-from pellucid.identity.rules import (
-    Purpose,
-    Seen,
-    check_leaf_usage,
-    has_pss_key,
-    look_at,
-    may_encipher_keys,
-    may_sign,
-    patterns_in,
-    subject_text,
+from pellucid.identity.pem import parse_certificate, parse_certificates
+from pellucid.identity.private_keys import (
+    PrivateKey,
+    bad_file,
+    belongs,
+    kind_of_key,
+    load_private_key,
+    load_private_key_der,
+    load_public_key,
+    usable_key,
 )
-
-PrivateKey: TypeAlias = (
-    rsa.RSAPrivateKey
-    | ec.EllipticCurvePrivateKey
-    | ed25519.Ed25519PrivateKey
-    | ed448.Ed448PrivateKey
-    | mldsa.MLDSA44PrivateKey
-    | mldsa.MLDSA65PrivateKey
-    | mldsa.MLDSA87PrivateKey
-)
-_KEY_TYPES = (
-    rsa.RSAPrivateKey,
-    ec.EllipticCurvePrivateKey,
-    ed25519.Ed25519PrivateKey,
-    ed448.Ed448PrivateKey,
-    mldsa.MLDSA44PrivateKey,
-    mldsa.MLDSA65PrivateKey,
-    mldsa.MLDSA87PrivateKey,
-)
+from pellucid.identity.rules import has_pss_key, may_sign, patterns_in, subject_text
+from pellucid.identity.signers import Signer, SignFunction, ask, checked, narrowed
 
 #: An OCSP response, or a function that gives the latest.
 Staple: TypeAlias = bytes | Callable[[], bytes | None]
 
-# The hash algorithms' OIDs (RFC 8017 B.1) as encoded.
-_PSS_HASHES = {
-    SignatureScheme.rsa_pss_pss_sha256: bytes.fromhex("608648016503040201"),
-    SignatureScheme.rsa_pss_pss_sha384: bytes.fromhex("608648016503040202"),
-    SignatureScheme.rsa_pss_pss_sha512: bytes.fromhex("608648016503040203"),
-}
-
 
 class Credential:
-    """A certificate chain with its private key. Immutable; what a handshake needs is worked out once, here.
+    """A certificate chain with its private key, or with a function that signs for it. Immutable; what a
+    handshake needs is worked out once, here.
 
     Raises Misuse: ``key_does_not_match_certificate``, or ``bad_certificate_file`` for what cannot be
     parsed, a missing part, a wrong password, or a key that no handshake has a use for.
@@ -86,9 +60,12 @@ class Credential:
         "names",
         "schemes",
         "schemes12",
+        "signer",
         "subject",
     )
 
+    #: What is shown to peers (RFC 7250): certificates, or in ``RawKeyCredential`` a key alone.
+    certificate_type: ClassVar[CertificateType] = CertificateType.X509
     #: The certificates in DER, leaf first, as they are sent.
     chain: tuple[bytes, ...]
     #: What the key can sign a CertificateVerify of TLS 1.3 with, preferred first.
@@ -112,18 +89,19 @@ class Credential:
     issuers: frozenset[bytes]
     #: The leaf's subject, for people.
     subject: str
+    #: What signs in place of a private key; None where there is the key.
+    signer: Signer | None
 
-    def __init__(self, certificates: Sequence[x509.Certificate], private_key: PrivateKey) -> None:
+    def __init__(self, certificates: Sequence[x509.Certificate], private_key: PrivateKey | Signer) -> None:
         if not certificates:
-            raise _bad("a credential needs at least one certificate")
-        if not isinstance(private_key, _KEY_TYPES):
-            raise _bad(f"TLS has no use for a {type(private_key).__name__}")
+            raise bad_file("a credential needs at least one certificate")
         leaf = certificates[0]
-        if not _belongs(private_key, leaf):
-            detail = f"the key does not match the certificate: {_describe(private_key, leaf)}"
+        self.signer = private_key if isinstance(private_key, Signer) else None
+        self._key = None if isinstance(private_key, Signer) else usable_key(private_key)
+        if self._key is not None and not belongs(self._key, leaf):
+            detail = f"the key does not match the certificate: {_describe(self._key, leaf)}"
             raise Misuse(Reason.KEY_DOES_NOT_MATCH_CERTIFICATE, detail)
-        seen = _look_at_leaf(leaf)
-        self._key = private_key
+        seen = look_at_leaf(leaf)
         self._staple: Staple | None = None
         self._staple_until = inf
         self._patterns = patterns_in(seen) or NamePatterns()
@@ -135,16 +113,16 @@ class Credential:
         self.chain_schemes = chain_schemes(certificates)
         public_key = self._public_key = leaf.public_key()
         self.can_sign = may_sign(seen)
-        self.can_decrypt = _can_decrypt(leaf, seen)
+        self.can_decrypt = self._key is not None and can_decrypt(leaf, seen)
         self.key_kind = signatures.key_kind(public_key)
-        self.curve = _curve(public_key)
+        self.curve = curve_of(public_key)
         self.schemes = self.schemes12 = ()
         if self.can_sign:
-            spki = fields[0].subject_public_key_info
-            self.schemes = _schemes(leaf, spki, signatures.schemes_for)
-            self.schemes12 = _schemes(leaf, spki, signatures.schemes12_for)
+            spki, pss = fields[0].subject_public_key_info, has_pss_key(leaf)
+            self.schemes = schemes_of(public_key, spki, signatures.schemes_for, rsa_pss_oid=pss)
+            self.schemes12 = schemes_of(public_key, spki, signatures.schemes12_for, rsa_pss_oid=pss)
             if not self.schemes:
-                raise _bad(f'the key of "{self.subject}" fits no signature scheme of TLS 1.3')
+                raise bad_file(f'the key of "{self.subject}" fits no signature scheme of TLS 1.3')
 
     @classmethod
     def from_objects(cls, certificates: Sequence[x509.Certificate], private_key: PrivateKey) -> "Credential":
@@ -158,11 +136,7 @@ class Credential:
             parse_certificate(der, f"certificate {number} of the chain")
             for number, der in enumerate(chain, 1)
         ]
-        try:
-            private_key = serialization.load_der_private_key(key, None)
-        except UNDECODABLE as error:
-            raise _bad(f"the private key cannot be read: {error}") from error
-        return cls(certificates, _usable(private_key))
+        return cls(certificates, load_private_key_der(key))
 
     @classmethod
     def from_pem(
@@ -174,7 +148,7 @@ class Credential:
         opens an encrypted key.
         """
         certificates = parse_certificates(chain_pem, "the certificate chain")
-        key = _load_key(chain_pem if key_pem is None else key_pem, password)
+        key = load_private_key(chain_pem if key_pem is None else key_pem, password)
         return cls(_in_order(certificates, key), key)
 
     @classmethod
@@ -194,6 +168,67 @@ class Credential:
         credential = cls.from_pem(_read(chain_path), key_pem, password)
         return credential if ocsp is None else credential.with_staple(_read(ocsp))
 
+    @classmethod
+    def from_raw_key(
+        cls,
+        key_pem: bytes,
+        password: bytes | None = None,
+        *,
+        names: Iterable[str] = (),
+        sign: SignFunction | None = None,
+    ) -> "Credential":
+        """A key without a certificate (RFC 7250), for peers that have its public half on a list; from PEM.
+
+        ``names``: the hosts that it is for, where a server chooses by the name that is asked for. ``sign``:
+        as of ``from_signer``; then ``key_pem`` has the public key. Raises Misuse (``bad_certificate_file``).
+        """
+        from pellucid.identity.raw_credentials import RawKeyCredential  # noqa: PLC0415 - for who has one
+
+        if sign is not None:
+            return RawKeyCredential(load_public_key(key_pem), names, Signer(sign))
+        return RawKeyCredential(load_private_key(key_pem, password), names)
+
+    @classmethod
+    def from_signer(
+        cls,
+        chain: bytes | Sequence[bytes],
+        sign: SignFunction,
+        *,
+        schemes: Sequence[SignatureScheme | str] = (),
+    ) -> "Credential":
+        """A key that is elsewhere (an HSM, an agent, another machine): ``sign(scheme, data)`` signs with it.
+
+        ``chain``: PEM, or DER certificates, the leaf first in both. ``sign`` is a function or a coroutine
+        function. It is given the data itself, not a hash of it, and gives the signature as TLS carries it:
+        ECDSA in DER, RSA-PSS with MGF1 of the same hash and a salt of its length. Of an ECDSA scheme the
+        hash counts: in TLS 1.2 its name says nothing about the curve, which is the key's. It may be called
+        in several threads at once. ``schemes``: what it can do, preferred first, where that is less than what
+        the certificate's key could.
+
+        The signature is verified before it is sent. One that is wrong, and whatever ``sign`` raises, ends the
+        handshake with ``signing_failed``. It only signs: RSA key exchange (TLS 1.2) needs the key itself.
+        Raises Misuse as the other constructors, and ``bad_configuration`` for ``schemes`` that the key cannot
+        do.
+        """
+        ders = [chain] if isinstance(chain, bytes) else chain
+        certificates = [one for der in ders for one in parse_certificates(der, "the certificate chain")]
+        credential = cls(certificates, Signer(sign))
+        credential._signs_only(schemes)
+        return credential
+
+    def _signs_only(self, schemes: Sequence[SignatureScheme | str]) -> None:
+        """Called once, by who made it: less than what the key could do."""
+        if not self.can_sign:
+            detail = f'the keyUsage of "{self.subject}" is for RSA key exchange, which takes the key itself'
+            raise bad_file(f"{detail}: a function only signs")
+        if schemes:
+            able = {str(one) for one in (*self.schemes, *self.schemes12)}
+            unable = ", ".join(str(one) for one in schemes if str(one) not in able)
+            if unable:
+                detail = f'schemes: the key of "{self.subject}" makes no signature by {unable}'
+                raise Misuse(Reason.BAD_CONFIGURATION, detail)
+            self.schemes, self.schemes12 = narrowed(self.schemes, schemes), narrowed(self.schemes12, schemes)
+
     def with_staple(self, staple: Staple) -> Self:
         """The same, and an OCSP response to give to peers that ask for one (RFC 6066 8).
 
@@ -208,7 +243,7 @@ class Credential:
 
             until = good_until(staple, self.chain)
         elif not callable(staple):
-            raise _bad(f"a staple is bytes or a function, not a {type(staple).__name__}")
+            raise bad_file(f"a staple is bytes or a function, not a {type(staple).__name__}")
         other = copy.copy(self)
         other._staple, other._staple_until = staple, until
         return other
@@ -236,12 +271,18 @@ class Credential:
     def sign(self, scheme: SignatureScheme, data: bytes, *, tls12: bool = False) -> bytes:
         """The signature of ``data`` with one of ``schemes``, or with ``tls12`` one of ``schemes12``.
 
-        Misuse (``signing_failed``) for any other.
+        Misuse (``signing_failed``) for any other, and where a signer fails, or would have to be waited for.
         """
         if scheme not in (self.schemes12 if tls12 else self.schemes):
             detail = f'the key of "{self.subject}" does not sign with {scheme}'
             raise Misuse(Reason.SIGNING_FAILED, detail)
+        if self.signer is not None:
+            return self.checked(scheme, data, ask(self, self.signer, scheme, data), tls12=tls12)
         return signatures.sign(self._key, scheme, data, tls12=tls12, public_key=self._public_key)
+
+    def checked(self, scheme: SignatureScheme, data: bytes, signature: object, *, tls12: bool) -> bytes:
+        """What a signer gave, if it is the signature that was asked for; else Misuse (``signing_failed``)."""
+        return checked(self, self._public_key, scheme, data, signature, tls12=tls12)
 
     def decrypt_premaster(self, ciphertext: bytes, client_version: int, random_premaster: bytes) -> bytes:
         """The server's part of RSA key exchange: 48 bytes, be the ciphertext right or wrong.
@@ -249,17 +290,15 @@ class Credential:
         See ``crypto.rsa.decrypt_premaster``. Misuse (``internal_error``) unless ``can_decrypt``.
         """
         if not (self.can_decrypt and isinstance(self._key, rsa.RSAPrivateKey)):
-            raise Misuse(Reason.INTERNAL_ERROR, f'the key of "{self.subject}" does not decrypt')
+            why = "" if self.signer is None else ": a function signs in its place, and only signs"
+            raise Misuse(Reason.INTERNAL_ERROR, f'the key of "{self.subject}" does not decrypt{why}')
         return decrypt_premaster(self._key, ciphertext, client_version, random_premaster)
 
     def __repr__(self) -> str:
         count = len(self.chain)
-        use = self.schemes[0] if self.schemes else "RSA key exchange only"
-        return f"Credential({self.subject!r}, {count} certificate{'s' if count > 1 else ''}, {use})"
-
-
-def _bad(detail: str) -> Misuse:
-    return Misuse(Reason.BAD_CERTIFICATE_FILE, detail)
+        use = next(iter(self.schemes or self.schemes12), "RSA key exchange only")
+        where = "" if self.signer is None else ", signed for by a function"
+        return f"Credential({self.subject!r}, {count} certificate{'s' if count > 1 else ''}, {use}{where})"
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:
@@ -268,50 +307,7 @@ def _read(path: str | os.PathLike[str]) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise _bad(f"{path} cannot be read: {error}") from error
-
-
-def _usable(key: object) -> PrivateKey:
-    if not isinstance(key, _KEY_TYPES):
-        raise _bad(f"TLS has no use for a {type(key).__name__}")
-    return key
-
-
-def _load_key(pem: bytes, password: bytes | None) -> PrivateKey:
-    found: list[Block] = [block for block in blocks(pem) if block.label.endswith(b"PRIVATE KEY")]
-    if not found:
-        raise _bad("there is no PEM private key")
-    if len(found) > 1:
-        raise _bad(f"there are {len(found)} private keys, and one is wanted")
-    try:
-        return _usable(serialization.load_pem_private_key(found[0].text, password))
-    except TypeError as error:
-        # The library's way to say that a password was needed and not given, or given and not needed.
-        wanted = (
-            "is encrypted, and needs a password"
-            if password is None
-            else "is not encrypted, and a password was given"
-        )
-        raise _bad(f"the private key {wanted}") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        hint = "" if password is None else " (is the password right?)"
-        raise _bad(f"the private key cannot be read{hint}: {error}") from error
-
-
-def load_rsa_private_key(pem: bytes) -> rsa.RSAPrivateKey:
-    """The RSA key in ``pem``, for what was encrypted with its certificate. Misuse for any other."""
-    key = _load_key(pem, None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise _bad(f"the private key is {kind_of_key(key.public_key())} one, and an RSA key is wanted")
-    return key
-
-
-def _belongs(key: PrivateKey, certificate: x509.Certificate) -> bool:
-    try:
-        public = certificate.public_key()
-    except UNDECODABLE:
-        return False
-    return public == key.public_key()
+        raise bad_file(f"{path} cannot be read: {error}") from error
 
 
 def _in_order(certificates: Iterable[x509.Certificate], key: PrivateKey) -> list[x509.Certificate]:
@@ -319,7 +315,7 @@ def _in_order(certificates: Iterable[x509.Certificate], key: PrivateKey) -> list
     the one immediately preceding it". What certifies nothing in the chain keeps its place at the end.
     """
     rest = list(dict.fromkeys(certificates))
-    leaf = next((certificate for certificate in rest if _belongs(key, certificate)), None)
+    leaf = next((certificate for certificate in rest if belongs(key, certificate)), None)
     if leaf is None:
         return rest
     ordered: list[x509.Certificate] = []
@@ -344,53 +340,3 @@ def _describe(key: PrivateKey, leaf: x509.Certificate) -> str:
         certified = "an unknown"
     ours = kind_of_key(key.public_key())
     return f'"{subject_text(leaf)}" has {certified} key, and the private key is another, {ours} one'
-
-
-def kind_of_key(key: object) -> str:
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return f"an EC {key.curve.name}"
-    if isinstance(key, rsa.RSAPublicKey):
-        return f"an RSA {key.key_size}-bit"
-    return f"an {type(key).__name__.removesuffix('PublicKey')}"
-
-
-def _look_at_leaf(leaf: x509.Certificate) -> Seen:
-    try:
-        seen = look_at(leaf, 0)
-        check_leaf_usage(seen, Purpose.KEY_EXCHANGE if _can_decrypt(leaf, seen) else Purpose.SERVER)
-    except CertificateRejected as error:
-        raise _bad(error.detail) from error
-    return seen
-
-
-def _can_decrypt(leaf: x509.Certificate, seen: Seen) -> bool:
-    """RFC 5246 7.4.2, and RFC 8017 A.2.3: an id-RSASSA-PSS key is for signatures alone."""
-    rsa_encryption = leaf.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5
-    return rsa_encryption and may_encipher_keys(seen)
-
-
-_CURVES = {
-    "secp256r1": NamedGroup.secp256r1,
-    "secp384r1": NamedGroup.secp384r1,
-    "secp521r1": NamedGroup.secp521r1,
-}
-
-
-def _curve(public_key: object) -> NamedGroup | None:
-    if isinstance(public_key, ec.EllipticCurvePublicKey):
-        return _CURVES.get(public_key.curve.name)
-    return None
-
-
-def _schemes(
-    leaf: x509.Certificate,
-    subject_public_key_info: bytes,
-    schemes_for: Callable[..., tuple[SignatureScheme, ...]],
-) -> tuple[SignatureScheme, ...]:
-    """RFC 9846 4.3.3: rsaEncryption keys sign rsa_pss_rsae_*, id-RSASSA-PSS keys rsa_pss_pss_*, and by no
-    other hash than the one in the key's parameters.
-    """
-    rsa_pss_oid = has_pss_key(leaf)
-    schemes = schemes_for(leaf.public_key(), rsa_pss_oid=rsa_pss_oid)
-    bound = pss_hash(subject_public_key_info) if rsa_pss_oid else None
-    return schemes if bound is None else tuple(scheme for scheme in schemes if _PSS_HASHES[scheme] == bound)

@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from pellucid.codes import SignatureScheme
-from pellucid.identity.credentials import Credential, PrivateKey
+from pellucid.identity.credentials import Credential
 from pellucid.identity.lab_keys import derive, make_key
 from pellucid.identity.lab_status import VALID_SECONDS, sign_crl, sign_ocsp_response
+from pellucid.identity.private_keys import PrivateKey
 from pellucid.identity.revocation.status import Verdict
 from pellucid.identity.trust import TrustStore
 
@@ -176,7 +177,7 @@ class Laboratory:
                 x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
             )
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(_authority(ca), critical=False)
+            .add_extension(authority_key_identifier(ca), critical=False)
         )
         if must_staple:
             builder = builder.add_extension(
@@ -246,7 +247,7 @@ class Laboratory:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         )
         if issuer is not None:
-            builder = builder.add_extension(_authority(issuer), critical=False)
+            builder = builder.add_extension(authority_key_identifier(issuer), critical=False)
         return self._sign(builder, self._root_key)
 
     def _builder(
@@ -285,7 +286,8 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _authority(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+def authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """What certificates of this issuer say of its key."""
     identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier.value)
 

@@ -16,7 +16,7 @@ from pellucid.crypto.groups_ec import scalar
 from pellucid.crypto.kdf import hkdf_expand, hkdf_extract
 from pellucid.crypto.primes import passes_miller_rabin
 from pellucid.errors import Misuse, Reason
-from pellucid.identity.credentials import PrivateKey
+from pellucid.identity.private_keys import PrivateKey
 
 _CURVES: dict[str, ec.EllipticCurve] = {
     "ecdsa": ec.SECP256R1(),

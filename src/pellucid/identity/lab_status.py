@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from pellucid.identity.credentials import PrivateKey
+from pellucid.identity.private_keys import PrivateKey
 from pellucid.identity.revocation.status import Verdict
 
 #: What public authorities give: an answer is good for some days.

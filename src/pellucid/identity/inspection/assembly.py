@@ -8,36 +8,26 @@ from cryptography import x509
 
 from pellucid.errors import CertificateRejected
 from pellucid.identity.der import UNDECODABLE
-from pellucid.identity.inspection.model import Finding, Found, FoundKey, note
+from pellucid.identity.inspection.model import Finding, Found, note
 from pellucid.identity.inspection.reading import Material
 from pellucid.identity.rules import is_ca, look_at
 
 _ORDER = "The leaf first, then each one's issuer. The root may be left out."
 
 
-def belongs(key: FoundKey, certificate: x509.Certificate) -> bool:
-    """Whether the private key is that of the certificate; False where either cannot be read."""
-    try:
-        return key.public_key is not None and key.public_key == certificate.public_key()
-    except UNDECODABLE:
-        return False
-
-
 def leaves_of(material: Material) -> list[Found]:
     """The certificates that a server or client would present, each once.
 
     They are those that have one of the keys, and those that are no authority's; where there is neither, the
-    only one that has issued none of the others, as a self-signed one that calls itself a CA.
+    only one that has issued none of the others, if a server could present it: a self-signed one often calls
+    itself a CA.
     """
     everyone = material.certificates
-    leaves = [
-        one
-        for one in everyone
-        if any(belongs(key, one.certificate) for key in material.keys) or not _is_ca(one)
-    ]
+    keys = {key.public for key in material.keys}
+    leaves = [one for one in everyone if one.public in keys or not _is_ca(one)]
     if not leaves:
         issuers = {other.fields.issuer for other in everyone if not other.issued_by_itself}
-        leaves = [one for one in everyone if one.fields.subject not in issuers]
+        leaves = [one for one in everyone if one.fields.subject not in issuers and _is_presentable(one)]
         if len({one.der for one in leaves}) > 1:
             return []
     # A leaf is often in two files (cert.pem, fullchain.pem): the one with its chain counts.
@@ -55,6 +45,18 @@ def _is_ca(found: Found) -> bool:
         return is_ca(look_at(found.certificate, 0))
     except CertificateRejected:
         return False
+
+
+def _is_presentable(authority: Found) -> bool:
+    """Whether an authority's certificate may be that of a server as well: it names one, or its key may do
+    anything, as with those that `openssl req -x509` makes.
+    """
+    try:
+        extensions = authority.certificate.extensions
+    except UNDECODABLE:
+        return False
+    kinds = {type(extension.value) for extension in extensions}
+    return x509.SubjectAlternativeName in kinds or x509.KeyUsage not in kinds
 
 
 def _counts(everyone: Iterable[Found]) -> dict[str, int]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pellucid.errors import CertificateRejected
+from pellucid.errors import CertificateRejected, Reason
 from pellucid.identity import rules
-from pellucid.identity.inspection.assembly import belongs, chain_of, leaves_of, order_findings
+from pellucid.identity.inspection.assembly import chain_of, leaves_of, order_findings
 from pellucid.identity.inspection.judging import names_of, own_name, refusals, revoked, soon_over
 from pellucid.identity.inspection.model import ChainReport, Finding, Found, FoundKey, note
 from pellucid.identity.inspection.reading import Material, forgiving
@@ -22,6 +22,9 @@ from pellucid.identity.trust import TrustStore
 
 #: Chains that are explained. Whoever has more of them asks about some at a time, and can read the answer.
 MAX_CHAINS = 16
+#: Certificates of a chain that are looked at. OpenSSL goes through 100 at most, and most others through ten.
+MAX_SENT = 100
+_TOO_LONG = "Leave out all that does not lead from the leaf to its root."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,8 @@ class Wish:
     """What the certificates are to be good for.
 
     ``names`` are host names and addresses that all leaves have to have, or none to take each as it is;
-    ``now`` is POSIX seconds; a certificate with less than ``within_days`` left is a finding.
+    ``now`` is POSIX seconds; a certificate with less than ``within_days`` left is a finding, None being 14 of
+    them, or a third of its life where that is shorter.
     """
 
     trust: TrustStore
@@ -37,7 +41,7 @@ class Wish:
     purpose: Purpose = Purpose.SERVER
     names: Sequence[str] = ()
     profiles: Sequence[str] = PROFILES
-    within_days: float = 14.0
+    within_days: float | None = None
     lists: RevocationLists | None = None
 
 
@@ -81,10 +85,9 @@ def _inspect(material: Material, wish: Wish) -> Inspection:
 
 
 def _of_keys(material: Material, leaves: Sequence[Found]) -> Iterator[Finding]:
+    public = {one.public for one in material.certificates}
     for key in material.keys:
-        if key.public_key is None or not material.certificates:
-            continue
-        if not any(belongs(key, one.certificate) for one in material.certificates):
+        if public and key.public is not None and key.public not in public:
             beside = f": {leaves[0].where} has another" if len(leaves) == 1 else ""
             sentence = f"{key.source} has {key.kind} key, which is that of none of the certificates{beside}"
             yield Finding("key_does_not_match_certificate", sentence)
@@ -93,7 +96,8 @@ def _of_keys(material: Material, leaves: Sequence[Found]) -> Iterator[Finding]:
 def _of_others(others: Sequence[Found], wish: Wish) -> Iterator[Finding]:
     """Of a file of authorities only the dates can be judged: what for, only a chain would show."""
     if others:
-        yield note("no_leaf", f"the {len(others)} certificates are all of authorities: none is presented")
+        whose = "it is an authority's" if len(others) == 1 else "all of these are authorities'"
+        yield note("no_leaf", f"{whose}: there is no certificate to present")
     for one in others:
         try:
             rules.check_dates(one.certificate, 0, wish.now)
@@ -107,7 +111,11 @@ def _chain(
     sent: tuple[Found, ...], material: Material, wish: Wish, names: dict[str, ServerName]
 ) -> ChainReport:
     leaf = sent[0].certificate
-    key_source = next((key.source for key in material.keys if belongs(key, leaf)), "")
+    key_source = next((key.source for key in material.keys if key.public == sent[0].public), "")
+    if len(sent) > MAX_SENT:
+        sentence = f"with {sent[0].where} stand {len(sent) - 1:,} others, and no client takes so many"
+        finding = Finding(Reason.CERTIFICATE_CHAIN_TOO_LONG, sentence, fix=_TOO_LONG)
+        return ChainReport(sent[:MAX_SENT], key_source, names_of(leaf).names, {}, (finding,))
     findings = list(order_findings(sent))
     reports: dict[str, PathReport] = {}
     for text, name in _asked(sent[0], wish, names).items():
@@ -119,11 +127,11 @@ def _chain(
             findings.append(Finding(error.reason, error.detail))
             break
     chain = ChainReport(sent, key_source, names_of(leaf).names, reports, ())
-    findings += (_located(one, chain) for one in refusals(reports, chain.best))
     path = chain.best.certificates if chain.best else (leaf,)
-    findings += soon_over(path, wish.now, wish.within_days)
+    judged = [*refusals(reports, chain.best), *soon_over(path, wish.now, wish.within_days)]
     if wish.lists is not None:
-        findings += revoked(path, wish.lists, wish.now)
+        judged += revoked(path, wish.lists, wish.now)
+    findings += (_located(one, chain) for one in judged)
     if wish.purpose is not Purpose.CLIENT and must_staple(leaf):
         sentence = f"{sent[0].where} says that its server staples an OCSP response: without it, it is refused"
         findings.append(note("must_staple", sentence, "Turn stapling on in the server."))

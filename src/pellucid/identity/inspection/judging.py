@@ -20,6 +20,8 @@ from pellucid.identity.revocation import RevocationLists
 
 # Nobody has it (RFC 6761 6.4): the name to ask for where a certificate has none of its own.
 _NOBODY = "name.invalid"
+# Time enough to renew it by hand.
+_USUAL_DAYS = 14.0
 
 
 def names_of(leaf: x509.Certificate) -> NamePatterns:
@@ -73,16 +75,17 @@ def refusals(reports: Mapping[str, PathReport], best: CandidatePath | None) -> I
                 yield Finding(check.reason, check.found)
 
 
-def soon_over(path: Sequence[x509.Certificate], now: float, within_days: float) -> Iterator[Finding]:
-    """Certificates that end within so many days, or within a third of their life where that is shorter: some
-    live for six days and are renewed every second one.
+def soon_over(path: Sequence[x509.Certificate], now: float, within_days: float | None) -> Iterator[Finding]:
+    """Certificates that end within so many days. None: 14, or a third of their life where that is shorter,
+    for some live for six days and are renewed every second one.
     """
     moment = rules.moment_of(now)
+    within = timedelta(days=_USUAL_DAYS if within_days is None else within_days)
     for position, certificate in enumerate(path):
         end = certificate.not_valid_after_utc
         life = end - certificate.not_valid_before_utc
         left = end - moment
-        if timedelta() < left < min(timedelta(days=within_days), life / 3):
+        if timedelta() < left < (min(within, life / 3) if within_days is None else within):
             when = f"{rules.where(certificate, position)} expires in {rules.span(left)}"
             fix = "Renew it; and where that should have happened by itself, see why it did not."
             yield Finding("expires_soon", f"{when}, on {end:%Y-%m-%d %H:%M:%S} UTC", fix=fix)

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pellucid.identity.der import CertificateFields, certificate_fields
+from pellucid.identity.der import UNDECODABLE, CertificateFields, certificate_fields
 from pellucid.identity.reasoning.model import CandidatePath, PathReport
 from pellucid.identity.rules import subject_text
 
@@ -33,6 +33,12 @@ class Finding:
 def note(identifier: str, sentence: str, fix: str = "") -> Finding:
     """What is worth knowing, and no fault."""
     return Finding(identifier, sentence, serious=False, fix=fix)
+
+
+def encoded(public_key: Any) -> bytes:
+    """A public key as SubjectPublicKeyInfo in DER."""
+    der: bytes = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return der
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,14 @@ class Found:
     def fields(self) -> CertificateFields:
         return certificate_fields(self.der)
 
+    @cached_property
+    def public(self) -> bytes:
+        """Its key, encoded anew, so that the same key is always the same bytes; b"" if it cannot be read."""
+        try:
+            return encoded(self.certificate.public_key())
+        except UNDECODABLE:
+            return b""
+
     @property
     def issued_by_itself(self) -> bool:
         """By its names alone."""
@@ -71,9 +85,11 @@ class Found:
 
 
 class FoundKey(NamedTuple):
-    """A private key: its public half, None where it is encrypted; its kind for people; its file."""
+    """A private key: its public half as ``Found.public`` has it, None where it is encrypted; its kind for
+    people; its file.
+    """
 
-    public_key: Any
+    public: bytes | None
     kind: str
     source: str
 

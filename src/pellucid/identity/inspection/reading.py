@@ -14,13 +14,12 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.utils import CryptographyDeprecationWarning
 
 from pellucid.errors import Reason
-from pellucid.identity.credentials import kind_of_key
 from pellucid.identity.der import UNDECODABLE
-from pellucid.identity.inspection.model import Finding, Found, FoundKey, note
+from pellucid.identity.inspection.model import Finding, Found, FoundKey, encoded, note
 from pellucid.identity.pem import CERTIFICATE_LABELS, Block, blocks
+from pellucid.identity.private_keys import kind_of_key
 from pellucid.printable import printable
 
 #: The largest sets of roots in use are some 300 KB. What is larger is no chain, and was named by mistake.
@@ -30,6 +29,25 @@ _DER_SEQUENCE = b"\x30"
 # OpenSSL reads lines. Two blocks that were joined without a line break between them stop it.
 _JOINED = re.compile(rb"-----END [A-Z0-9 ]+-----[ \t]*-----BEGIN ")
 _BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]+-----")
+_COPY = "Copy it again, whole: from -----BEGIN to -----END."
+_PEM = "Give certificates in PEM or DER, or a private key."
+_REQUEST = "Give the certificate that the authority makes of it."
+#: What else such files are, by the block's label: what to say of it, and what to do.
+_OTHERS = {
+    "PKCS7": ("PKCS #7", "openssl pkcs7 -print_certs -in FILE -out FILE.pem"),
+    "CMS": ("PKCS #7", "openssl pkcs7 -print_certs -in FILE -out FILE.pem"),
+    "PKCS12": ("PKCS #12", "openssl pkcs12 -nodes -in FILE -out FILE.pem"),
+    "TRUSTED CERTIFICATE": ("OpenSSL's own form of a certificate", "openssl x509 -in FILE -out FILE.pem"),
+    "CERTIFICATE REQUEST": ("a certificate request", _REQUEST),
+    "NEW CERTIFICATE REQUEST": ("a certificate request", _REQUEST),
+    "X509 CRL": ("a list of revoked certificates", "Give it with --crl FILE."),
+    "PUBLIC KEY": ("a public key", _PEM),
+}
+# RFC 2315 14: pkcs-7 2 is signedData, in which certificates travel; 1 is data, which PKCS #12 is made of (RFC
+# 7292 4, behind its version 3). Both stand at the beginning, behind the lengths of what they are in.
+_SIGNED_DATA, _DATA = (bytes.fromhex("06092a864886f70d0107") + bytes([kind]) for kind in (2, 1))
+_VERSION_3 = bytes.fromhex("020103")
+_HEAD_BYTES = 32
 
 
 @dataclass
@@ -52,7 +70,9 @@ def read_material(data: bytes, source: str) -> Material:
     reader = _Reader(source, material)
     with forgiving():
         if len(data) > MAX_FILE_BYTES:
-            reader.fault(f"is larger than the {MAX_FILE_BYTES:,} bytes that are read")
+            reader.fault(f"is larger than the {MAX_FILE_BYTES:,} bytes that are read", _PEM)
+        elif not data:
+            reader.fault("is empty", _PEM)
         elif data.startswith(_DER_SEQUENCE):
             reader.der(data)
         else:
@@ -62,10 +82,16 @@ def read_material(data: bytes, source: str) -> Material:
 
 @contextmanager
 def forgiving() -> Iterator[None]:
-    """Without the library's warnings about certificates that others made, of which some roots get one."""
+    """Without the library's warnings about certificates that others made: some roots get one for a serial
+    number of zero, and names for attributes that are too long.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        warnings.simplefilter("ignore", UserWarning)
         yield
+
+
+def _is_looked_at(block: Block) -> bool:
+    return block.label in CERTIFICATE_LABELS or block.label.endswith(b"PRIVATE KEY")
 
 
 class _Reader:
@@ -73,7 +99,7 @@ class _Reader:
         self._source = source
         self._material = material
 
-    def fault(self, what: str, fix: str = "") -> None:
+    def fault(self, what: str, fix: str) -> None:
         sentence = f"{self._source} {what}"
         self._material.findings.append(Finding(Reason.BAD_CERTIFICATE_FILE, sentence, fix=fix))
 
@@ -86,17 +112,33 @@ class _Reader:
             except TypeError:
                 self._encrypted_key()
             except UNDECODABLE:
-                fix = "If it is PKCS #12 (.p12, .pfx): openssl pkcs12 -in FILE -nodes -out FILE.pem"
-                self.fault("is DER, and neither a certificate nor a private key", fix)
+                self._other_der(data[:_HEAD_BYTES])
             else:
                 self._key(key)
 
+    def _other_der(self, head: bytes) -> None:
+        if _SIGNED_DATA in head:
+            self._is_other("PKCS7")
+        elif _VERSION_3 in head and _DATA in head:
+            self._is_other("PKCS12")
+        else:
+            self.fault("is DER, and neither a certificate nor a private key", _PEM)
+
+    def _is_other(self, label: str) -> None:
+        what, fix = _OTHERS.get(label, (f"a file of {label}", _PEM))
+        self.fault(f"is {what}, which is not looked at", fix)
+
     def pem(self, data: bytes) -> None:
         found = list(blocks(data))
-        if not found:
-            self.fault("holds neither PEM nor a DER certificate or key")
-        elif len(_BEGIN.findall(data)) > len(found):
-            self.fault("has a PEM block that begins and does not end: it is cut short")
+        if len(_BEGIN.findall(data)) > len(found):
+            self.fault("has a PEM block that begins and does not end: it is cut short", _COPY)
+        elif not found and b"\0" in data:
+            self.fault("is neither DER nor text in UTF-8, such as PEM is", _PEM)
+        elif not found:
+            self.fault("holds neither PEM nor a DER certificate or key", _PEM)
+        elif not any(_is_looked_at(block) for block in found):
+            self._is_other(found[0].label.decode())
+            return
         if _JOINED.search(data):
             self.fault(
                 "has two PEM blocks on one line: what is read by lines, such as by OpenSSL, stops there",
@@ -111,7 +153,7 @@ class _Reader:
             try:
                 self._certificate(base64.b64decode(b"".join(block.body.split()), validate=True))
             except (binascii.Error, *UNDECODABLE) as error:
-                self.fault(f"has a certificate that cannot be read: {printable(str(error), 300)}")
+                self.fault(f"has a certificate that cannot be read: {printable(str(error), 300)}", _COPY)
         elif label.endswith("PRIVATE KEY"):
             self._private_key(block)
         elif not label.endswith("PARAMETERS"):  # of a key's group, which stands in the key as well
@@ -120,7 +162,7 @@ class _Reader:
 
     def _certificate(self, der: bytes) -> None:
         certificate = x509.load_der_x509_certificate(der)
-        number = sum(one.source == self._source for one in self._material.certificates) + 1
+        number = len(self._material.certificates) + 1  # which are all of this file
         self._material.certificates.append(Found(certificate, self._source, number))
 
     def _private_key(self, block: Block) -> None:
@@ -129,15 +171,16 @@ class _Reader:
         except TypeError:  # the library's way to say that it needs a password
             self._encrypted_key()
         except (ValueError, UnsupportedAlgorithm) as error:
-            self.fault(f"has a private key that cannot be read: {printable(str(error), 300)}")
+            self.fault(f"has a private key that cannot be read: {printable(str(error), 300)}", _COPY)
         else:
             self._key(key)
 
     def _key(self, key: Any) -> None:
         public = key.public_key()
-        self._material.keys.append(FoundKey(public, kind_of_key(public), self._source))
+        self._material.keys.append(FoundKey(encoded(public), kind_of_key(public), self._source))
 
     def _encrypted_key(self) -> None:
         self._material.keys.append(FoundKey(None, "an encrypted", self._source))
         sentence = f"{self._source} has an encrypted private key, which is not compared with any certificate"
-        self._material.findings.append(note("key_encrypted", sentence))
+        fix = "To have it compared: openssl pkey -in FILE -out OPEN.pem, and check that."
+        self._material.findings.append(note("key_encrypted", sentence, fix))

@@ -1,44 +1,25 @@
-"""A TLS connection without IO: bytes from the network in, events and bytes for the network out.
-
-    client = ClientConnection(ClientConfig(trust=trust), server_name="localhost")
-    network.send(client.data_to_send())
-    for event in client.receive_data(network.recv()): ...
-
-``Connection`` drives a flow (``pellucid.handshake``): it feeds it messages, does what it asks for, and is
-the only place that reads the clock and entropy of the configuration. The first fault is final: it is
-raised, the alert that tells the peer is left to be sent, and nothing is decrypted or sent any more.
-"""
+"""``Connection``, what client and server have in common."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from pellucid.alerts import alert_for
-from pellucid.checking import require
 from pellucid.codes import (
     AlertDescription,
     AlertLevel,
     ContentType,
     HandshakeType,
     KeyUpdateRequest,
-    ProtocolVersion,
     name_of,
 )
-from pellucid.config import ClientConfig, Config, ServerConfig
-from pellucid.driver import Driver, forget_variables, trace_view
+from pellucid.connection.failing import Failing
+from pellucid.connection.signing import Signing
+from pellucid.driver import ALERT, Driver, forget_variables
 from pellucid.errors import AlertReceived, BadMessage, Misuse, PeerMisbehaved, Reason, TLSError
-from pellucid.events import DataReceived, Event, HandshakeCompleted, PeerClosed
-from pellucid.handshake.client import client, require_name
-from pellucid.handshake.effects import Emit, Flow, UpdateKeys
-from pellucid.handshake.flow import AnyHandshake, Handshake
-from pellucid.handshake.post import (
-    client_post_handshake,
-    client_post_handshake12,
-    server_post_handshake,
-    server_post_handshake12,
-)
-from pellucid.handshake.server import server
-from pellucid.identity import parse_server_name
+from pellucid.events import DataReceived, Event, PeerClosed
+from pellucid.handshake.effects import Flow, UpdateKeys
+from pellucid.handshake.flow import AnyHandshake
 from pellucid.messages import Alert
 from pellucid.record import Record, RecordWriter
 from pellucid.result import Negotiated
@@ -62,7 +43,7 @@ MAX_WARNINGS = 4
 MAX_IDLE_MESSAGES = 64
 
 
-class Connection:
+class Connection(Signing, Failing):
     """What client and server have in common. Not thread-safe: one caller at a time."""
 
     def __init__(self, hs: AnyHandshake, flow: Flow[None]) -> None:
@@ -72,6 +53,8 @@ class Connection:
         self._failure: TLSError | None = None
         self._warnings = 0
         self._idle_messages = 0
+        # Of the record in whose middle a signature is awaited.
+        self._encrypted = False
         #: What the handshake agreed on; None before it is complete.
         self.negotiated: Negotiated | None = None
         #: Whether the peer has sent close_notify.
@@ -186,7 +169,9 @@ class Connection:
         level = AlertLevel.warning if closing else AlertLevel.fatal
         if self._trace:
             self._trace.alert(direction="sent", level=str(level), description=str(description))
-        self._driver.writer.queue(ContentType.alert, bytes((level, description)))
+        raw = bytes((level, description))
+        self._driver.notes.append(("sent", ALERT, raw))
+        self._driver.writer.queue(ContentType.alert, raw)
         self._driver.send_closed |= description is AlertDescription.close_notify
 
     # -- receiving
@@ -204,6 +189,9 @@ class Connection:
             return []
         if not isinstance(data, _BYTES):
             raise TypeError(f"receive_data takes bytes, not {type(data).__name__}")
+        if self._driver.wanted is not None:
+            self._hold(data)
+            return []
         self._driver.reader.feed(data)
         try:
             self._process()
@@ -241,7 +229,9 @@ class Connection:
             if (record := reader.next()) is None:
                 return
             if record.content_type == ContentType.handshake:
-                self._on_handshake(record)
+                joiner.add(record.fragment)
+                if self._on_messages(record.encrypted):
+                    return
             else:
                 if joiner.pending:
                     # RFC 9846 5.1: "there MUST NOT be any other records between" fragments of a message
@@ -254,16 +244,29 @@ class Connection:
         self._idle_messages = 0
         self._driver.events.append(DataReceived(data))
 
-    def _on_handshake(self, record: Record) -> None:
-        joiner = self._driver.joiner
-        joiner.add(record.fragment)
+    def _on_messages(self, encrypted: bool) -> bool:
+        """Deliver the messages that are whole. True: the flow waits for a signature now, and for no message.
+
+        Only messages have it ask for one: a ChangeCipherSpec does not.
+        """
+        driver, joiner = self._driver, self._driver.joiner
         while joiner.pending and (raw := joiner.next()) is not None:
             if self.negotiated is not None:
                 self._count_idle_message(raw)
-            self._driver.deliver(raw, record.encrypted)
-            self.negotiated = self._driver.negotiated
+            driver.deliver(raw, encrypted)
+            self.negotiated = driver.negotiated
+            if driver.wanted is not None:
+                self._encrypted = encrypted
+                return True
         if joiner.pending:
-            self._driver.check_next_type()
+            driver.check_next_type()
+        return False
+
+    def _go_on(self) -> None:
+        """A signature has come: take up what waited for it."""
+        self.negotiated = self._driver.negotiated
+        if not self._on_messages(self._encrypted):
+            self._process()
 
     def _count_idle_message(self, raw: bytes) -> None:
         if raw[0] == HandshakeType.key_update and self._hs.awaits_key_update:
@@ -320,6 +323,7 @@ class Connection:
                 raise PeerMisbehaved(Reason.TOO_MANY_ALERTS, f"more than {MAX_WARNINGS} warnings came")
         else:
             # RFC 9846 6: all others, unknown ones too, "MUST be treated as error alerts" whatever the level.
+            self._driver.notes.append(("received", ALERT, record.fragment))
             raise AlertReceived(alert.description, f"the peer ended the connection with the alert {name}")
 
     def _is_warning(self, alert: Alert) -> bool:
@@ -373,6 +377,7 @@ class Connection:
     def _fail(self, error: TLSError) -> None:
         """Forget what was to be sent, leave the alert, record the outcome. The only way to FAILED."""
         error.events, self._failure = tuple(self._driver.take_events()), error
+        remains = self._remains()
         forget_variables(error)
         self._driver.stop()
         # RFC 5246 7.2.1: "failure to properly close a connection no longer requires that a session not be
@@ -386,49 +391,7 @@ class Connection:
         alert = alert_for(error, self._hs.version)
         if alert is not None and not self._driver.send_closed:
             self._send_alert(alert)
+        error.evidence = self._gathered(error, *remains)
         if self._trace:
-            self._trace.outcome(status="failed", error=error, **self._driver.agreed)
-
-
-class ClientConnection(Connection):
-    """The client's side. The ClientHello is ready to be sent at once.
-
-    ``server_name``: the host name or IP address of the server that is meant, which its certificate has to
-    be for. It may only be left out where ``config.psks`` say who the server is.
-    """
-
-    def __init__(self, config: ClientConfig, server_name: str | None = None) -> None:
-        _require_config(config, ClientConfig)
-        name = parse_server_name(server_name) if server_name is not None else None
-        hs: Handshake[ClientConfig] = Handshake("client", config, trace_view(config, "client"))
-        require_name(name, hs)
-        super().__init__(hs, self._flow(hs, name))
-
-    @staticmethod
-    def _flow(hs: Handshake[ClientConfig], name: Any) -> Flow[None]:
-        connected = yield from client(hs, name)
-        yield Emit(HandshakeCompleted(connected.negotiated))
-        if connected.negotiated.protocol is ProtocolVersion.TLSv1_2:
-            yield from client_post_handshake12(hs, connected)
-        yield from client_post_handshake(hs, connected)
-
-
-class ServerConnection(Connection):
-    """The server's side. It waits for a ClientHello."""
-
-    def __init__(self, config: ServerConfig) -> None:
-        _require_config(config, ServerConfig)
-        hs: Handshake[ServerConfig] = Handshake("server", config, trace_view(config, "server"))
-        super().__init__(hs, self._flow(hs))
-
-    @staticmethod
-    def _flow(hs: Handshake[ServerConfig]) -> Flow[None]:
-        connected = yield from server(hs)
-        yield Emit(HandshakeCompleted(connected.negotiated))
-        if connected.negotiated.protocol is ProtocolVersion.TLSv1_2:
-            yield from server_post_handshake12(hs)
-        yield from server_post_handshake(hs, connected)
-
-
-def _require_config(config: object, kind: type[Config]) -> None:
-    require(isinstance(config, kind), "config", f"give a {kind.__name__}, not a {type(config).__name__}")
+            failure = self._diagnosed(error)
+            self._trace.outcome(status="failed", failure=failure, **self._driver.agreed)

@@ -1,0 +1,98 @@
+"""A connection that waits for a signature, because the key is elsewhere and takes its time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from pellucid.errors import Misuse, Reason, TLSError
+from pellucid.identity.signers import failed
+
+if TYPE_CHECKING:
+    from pellucid.driver import Driver
+    from pellucid.events import Event, SignatureWanted
+
+#: A peer has little to say before it has our signature: a server none of the client's data, a client some
+#: tickets and what the server's application says first. More is held only as far as the last call brought it.
+MAX_HELD_BYTES = 2**17
+
+
+class Signing:
+    """The part of ``Connection`` that deals with signers."""
+
+    _driver: Driver
+
+    def _go_on(self) -> None:
+        raise NotImplementedError
+
+    def _fail(self, error: TLSError) -> None:
+        raise NotImplementedError
+
+    def _internal_error(self, bug: Exception) -> Misuse:
+        raise NotImplementedError
+
+    @property
+    def defers_signing(self) -> bool:
+        """Whether all signers are left to the caller, which ``SignatureWanted`` tells; False by default.
+
+        False: a credential's function is called within ``receive_data``, and only a coroutine function, which
+        cannot be called there, is left to the caller.
+        """
+        return self._driver.defers_signing
+
+    @defers_signing.setter
+    def defers_signing(self, defers: bool) -> None:
+        self._driver.defers_signing = defers
+
+    @property
+    def signature_wanted(self) -> SignatureWanted | None:
+        """The signature that the handshake waits for, if it does: the latest ``SignatureWanted``.
+
+        Until it is there what is received is kept and not looked at.
+        """
+        return self._driver.wanted
+
+    def provide_signature(self, signature: bytes) -> list[Event]:
+        """Give the signature that is wanted. The handshake goes on: returns events as ``receive_data`` does.
+
+        Raises ``Misuse`` (``signing_failed``) if it is not a good one, which ends the connection: nothing of
+        it is sent, and ``data_to_send`` has the alert. If none is wanted that is raised, too, and nothing
+        ends. Faults of the peer's in what came meanwhile are raised as by ``receive_data``.
+        """
+        return self._answer(self._wanted(), signature)
+
+    def refuse_signature(self, why: BaseException | str) -> NoReturn:
+        """There will be no signature, for this reason: raises ``Misuse`` (``signing_failed``) that tells it.
+
+        That ends the connection; ``data_to_send`` has the alert. The reason is not told to the peer.
+        """
+        wanted = self._wanted()
+        error = failed(wanted.credential, wanted.scheme, why)
+        if isinstance(why, BaseException):
+            error.__cause__ = why
+        self._answer(wanted, error)
+        raise AssertionError("a flow went on without the signature that it asked for")
+
+    def _wanted(self) -> SignatureWanted:
+        wanted = self._driver.wanted
+        if wanted is None:
+            raise Misuse(Reason.SIGNING_FAILED, "the connection waits for no signature")
+        return wanted
+
+    def _answer(self, wanted: SignatureWanted, answer: object) -> list[Event]:
+        try:
+            self._driver.take_signature(wanted, answer)
+            self._go_on()
+        except TLSError as error:
+            self._fail(error)
+            raise
+        except Exception as bug:
+            raise self._internal_error(bug) from bug
+        return self._driver.take_events()
+
+    def _hold(self, data: bytes | bytearray | memoryview) -> None:
+        """Keep what came while the signature is awaited."""
+        reader = self._driver.reader
+        if reader.buffered >= MAX_HELD_BYTES:
+            detail = f"{reader.buffered} bytes wait for the signature already: read on when it is there"
+            raise Misuse(Reason.HANDSHAKE_NOT_COMPLETE, detail)
+        reader.feed(data)
