@@ -24,5 +24,10 @@ def test_blocking_connections_do_not_need_asyncio() -> None:
     assert modules_after("from pellucid import connect, listen").isdisjoint({"asyncio", "ssl"})
 
 
+def test_who_begins_with_tls_loads_nothing_of_what_may_come_before_it() -> None:
+    modules = modules_after("from pellucid import aio, connect, wrap; aio.open_connection")
+    assert modules.isdisjoint({"pellucid.preamble", "pellucid.io.way", "pellucid.io.aio_reaching"})
+
+
 def test_asyncio_comes_with_aio() -> None:
     assert "asyncio" in modules_after("from pellucid import aio; aio.open_connection")

@@ -18,14 +18,15 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from pellucid.config import ClientConfig, ServerConfig
+from pellucid.config import ClientConfig, ReloadableConfig, ServerConfig, reloadable
 from pellucid.connection import ClientConnection, ServerConnection
 from pellucid.errors import Misuse, Reason, TLSError
 from pellucid.io.aio_gate import HandshakeGate
 from pellucid.io.aio_protocol import Endpoint, TLSProtocol
+from pellucid.io.aio_streams import Opening, Streams, TLSStreamReader, tcp_connection
 from pellucid.io.aio_transport import TLSTransport
 
-__all__ = ["ClientConnected", "OnError", "TLSTransport", "open_connection", "start_server"]
+__all__ = ["ClientConnected", "OnError", "TLSTransport", "open_connection", "start_server", "wrap"]
 
 LIMIT_BYTES = 65536
 HANDSHAKE_TIMEOUT_SECONDS = 10.0
@@ -38,105 +39,98 @@ ClientConnected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitab
 OnError = Callable[[Exception, Any], None]
 
 
-class TLSStreamReader(asyncio.StreamReader):
-    """A StreamReader that gives what arrived intact before it raises the ``TLSError`` that ended it.
-
-    asyncio's own raises first, so that a peer's data would be lost or not depending on how TCP cut it.
-    """
-
-    _failure: TLSError | None = None
-
-    def set_exception(self, exc: Exception) -> None:
-        if isinstance(exc, TLSError):
-            self._failure = exc
-            self.feed_eof()
-        else:
-            super().set_exception(exc)
-
-    def exception(self) -> Exception | None:
-        return self._failure or super().exception()
-
-    def at_eof(self) -> bool:
-        return self._failure is None and super().at_eof()
-
-    async def read(self, n: int = -1) -> bytes:
-        data = await super().read(n)
-        if not data and n and self._failure is not None:
-            raise self._failure
-        return data
-
-    async def readexactly(self, n: int) -> bytes:
-        try:
-            return await super().readexactly(n)
-        except asyncio.IncompleteReadError as error:
-            raise self._failure or error from None
-
-    async def readuntil(self, separator: Any = b"\n") -> bytes:  # a tuple from 3.13 on
-        try:
-            return await super().readuntil(separator)
-        except asyncio.IncompleteReadError as error:
-            raise self._failure or error from None
-
-
 async def open_connection(
     host: str | None = None,
     port: int | None = None,
     *,
     config: ClientConfig | None = None,
     server_name: str | None = None,
+    starttls: str | None = None,
+    proxy: str | None = None,
     limit: int = LIMIT_BYTES,
     handshake_timeout: float = HANDSHAKE_TIMEOUT_SECONDS,
     shutdown_timeout: float = SHUTDOWN_TIMEOUT_SECONDS,
     **options: Any,
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+) -> Streams:
     """Connect to a TLS server; returns when the handshake is complete and the server's identity is verified.
 
-    ``server_name`` is who the server must prove to be, ``host`` unless given. ``limit`` (bytes) is the
-    reader's. ``handshake_timeout`` and ``shutdown_timeout`` are seconds: for the whole handshake once TCP is
-    connected, and for ``close`` to bring all that was written on its way. ``options`` go to
+    ``server_name`` is who the server must prove to be, ``host`` unless given. ``starttls`` and ``proxy`` are
+    those of ``pellucid.connect``. ``limit`` (bytes) is the reader's. ``handshake_timeout`` and
+    ``shutdown_timeout`` are seconds: from the TCP connection to the end of the handshake, with all that comes
+    before it, and for ``close`` to bring all that was written on its way. ``options`` go to
     ``loop.create_connection`` (``sock``, ``happy_eyeballs_delay``, ``local_addr`` ...); ``asyncio.timeout``
     around the call bounds name resolution and TCP as well. Cancelling it leaves nothing behind.
 
-    Raises ``TLSError`` if the handshake fails, ``TimeoutError``, and what ``loop.create_connection`` raises.
+    Raises ``TLSError`` if the handshake fails (``PreambleFailed`` if it could not begin), ``TimeoutError``,
+    and what ``loop.create_connection`` raises.
     """
     name = host if server_name is None else server_name
     if name is None:
         raise Misuse(Reason.BAD_SERVER_NAME, "server_name: say who the server must be, if not by host")
-    loop = asyncio.get_running_loop()
     engine = ClientConnection(config or ClientConfig(), name)
-    address: Any = (host, port)  # both None where ``options`` brings a socket
-    reader = TLSStreamReader(limit=limit, loop=loop)
-    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    ready: asyncio.Future[None] = loop.create_future()
+    view = None if engine.trace is None else engine.trace.view("client")
+    clear, seconds = None, handshake_timeout
+    if starttls is not None or proxy is not None:
+        from pellucid.io.aio_reaching import reach  # noqa: PLC0415 - for who asks for it
+        from pellucid.io.way import Way  # noqa: PLC0415
 
-    def established(_: TLSTransport) -> asyncio.Protocol:
-        if not ready.done():
-            ready.set_result(None)
-        return protocol
-
-    def failed(_: TLSTransport, error: Exception) -> None:
-        if not ready.done():
-            ready.set_exception(error)
-            ready.exception()  # seen: asyncio need not report it if we were cancelled and nobody asks
-
-    tls = TLSProtocol(
-        Endpoint(
-            loop=loop,
-            make_engine=lambda: engine,
-            established=established,
-            failed=failed,
-            handshake_timeout=handshake_timeout,
-            shutdown_timeout=shutdown_timeout,
-            server_side=False,
-        )
+        way = Way.parse(host, port, name, proxy=proxy, starttls=starttls)
+        clear, seconds = await reach(way, view, handshake_timeout, options)
+    opening = Opening(
+        lambda: engine,
+        limit=limit,
+        handshake_timeout=seconds,
+        shutdown_timeout=shutdown_timeout,
     )
     try:
-        await loop.create_connection(lambda: tls, *address, **options)
-        await ready
+        if clear is not None:
+            clear.hand_over(opening.tls)
+        else:
+            await tcp_connection(lambda: opening.tls, (host, port), options, view)
+        return await opening.streams()
     except BaseException:
-        tls.abort()
+        opening.tls.abort()
         raise
-    return reader, asyncio.StreamWriter(tls.transport, protocol, reader, loop)
+
+
+async def wrap(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    config: ClientConfig | ServerConfig | None = None,
+    server_name: str | None = None,
+    *,
+    limit: int = LIMIT_BYTES,
+    handshake_timeout: float = HANDSHAKE_TIMEOUT_SECONDS,
+    shutdown_timeout: float = SHUTDOWN_TIMEOUT_SECONDS,
+) -> Streams:
+    """TLS over a connection that exists, such as after STARTTLS; new streams once the handshake is complete.
+
+    With a ``ClientConfig`` (or none) this side is the client, and ``server_name`` says who the server must
+    prove to be; with a ``ServerConfig`` it is the server. The old streams are at their end: what was received
+    and not read is the peer's first bytes of TLS, or ends the connection, but never becomes data. Times are
+    those of ``open_connection``. ``Misuse`` leaves the streams as they were.
+    """
+    engine: ClientConnection | ServerConnection
+    if isinstance(config, ServerConfig):
+        engine = ServerConnection(config)
+    elif server_name is None:
+        raise Misuse(Reason.BAD_SERVER_NAME, "server_name: say who the server must be")
+    else:
+        engine = ClientConnection(config or ClientConfig(), server_name)
+    from pellucid.io.aio_reaching import take_over  # noqa: PLC0415 - for who asks for it
+
+    opening = Opening(
+        lambda: engine,
+        limit=limit,
+        handshake_timeout=handshake_timeout,
+        shutdown_timeout=shutdown_timeout,
+    )
+    try:
+        await take_over(reader, writer, opening)
+        return await opening.streams()
+    except BaseException:
+        opening.tls.abort()
+        raise
 
 
 async def start_server(
@@ -144,7 +138,7 @@ async def start_server(
     host: str | None = None,
     port: int | None = None,
     *,
-    config: ServerConfig,
+    config: ServerConfig | ReloadableConfig,
     limit: int = LIMIT_BYTES,
     handshake_timeout: float = HANDSHAKE_TIMEOUT_SECONDS,
     shutdown_timeout: float = SHUTDOWN_TIMEOUT_SECONDS,
@@ -159,7 +153,8 @@ async def start_server(
     (None: any number) go on at once; who comes when there are as many waits, unread, and its time runs; a
     client that has sent nothing yet does not count. That bounds the work done at one time and is no defence
     against clients that stall: each holds its place until the timeout, and honest ones wait behind it.
-    ``options`` go to ``loop.create_server``.
+    Of a ``ReloadableConfig`` each connection takes what is current when it begins. ``options`` go to
+    ``loop.create_server``.
 
     Nothing that one client does ends the server. Errors go where this says:
 
@@ -175,9 +170,10 @@ async def start_server(
     """
     loop = asyncio.get_running_loop()
     clients = _Clients(loop, client_connected_cb, limit, on_error)
+    source = reloadable(config)
     endpoint = Endpoint(
         loop=loop,
-        make_engine=partial(ServerConnection, config),
+        make_engine=lambda: ServerConnection(source.current),
         established=clients.established,
         failed=clients.failed,
         handshake_timeout=handshake_timeout,

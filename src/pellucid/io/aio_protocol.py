@@ -27,13 +27,17 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from pellucid.io.aio_transport import TLSTransport
+from pellucid.io.diagnosing import attach
+from pellucid.io.measuring import Meter
 from pellucid.io.pump import RECEIVE_BYTES, Pump
 
 if TYPE_CHECKING:
     from pellucid.connection import ClientConnection, ServerConnection
+    from pellucid.events import SignatureWanted
     from pellucid.io.aio_gate import HandshakeGate
 
 # How long, and for how much data, we linger.
@@ -108,6 +112,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self._lingered_bytes = 0
         self._error: Exception | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._signing: asyncio.Task[bytes] | None = None
         self._in_gate = False
         self._early = b""  # what a client sent before there was a place for it
 
@@ -126,11 +131,14 @@ class TLSProtocol(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         was, self.state = self.state, State.CLOSED
+        self._stop_signing()
         self._leave_gate()
         error = self._error or exc
         if error is None and was is State.OPEN and not self.pump.peer_closed:
             # such as Server.close_clients(): nobody may take that for the peer's end
             error = ConnectionAbortedError("TCP was closed under the TLS connection")
+        if error is not None and was is not State.WAITING:
+            attach(error, self.pump.engine)
         if self.app is not None:
             self.app.connection_lost(error)
         elif error is not None or was is not State.WAITING:
@@ -144,6 +152,9 @@ class TLSProtocol(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         data = self._buffer[:nbytes]
         if self.state is State.OPEN or self.state is State.HANDSHAKE:
+            if self._signing is not None:
+                self.raw.pause_reading()  # so much may wait for the signature, and no more
+            self._meter.received_bytes += nbytes
             self.pump.feed(data)
             self._after_input()
         elif self.state is State.WAITING:
@@ -182,6 +193,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
                 return
             self._in_gate = True
         self._begin()
+        self._meter.received_bytes += len(data)
         self.pump.feed(data)
         self._after_input()
 
@@ -210,6 +222,10 @@ class TLSProtocol(asyncio.BufferedProtocol):
 
     def _begin(self) -> None:
         self.pump = Pump(self.endpoint.make_engine())
+        self._meter = Meter(self.raw.get_extra_info("socket"), self.raw.get_extra_info("peername"))
+        self.pump.engine.circumstances = self._meter
+        self._meter.start()
+        self.pump.engine.defers_signing = True  # a function that takes its time holds up nobody else
         self.state = State.HANDSHAKE
         self.flush()
 
@@ -222,6 +238,29 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if self._raw_paused:
             self.pause_writing()
 
+    # -- signing
+
+    def _start_signing(self, wanted: SignatureWanted) -> None:
+        from pellucid.io.signing import signature_of  # noqa: PLC0415 - for who has a signer
+
+        self._signing = self.endpoint.loop.create_task(signature_of(wanted))
+        self._signing.add_done_callback(partial(self._signed, wanted))
+
+    def _signed(self, wanted: SignatureWanted, task: asyncio.Task[bytes]) -> None:
+        """The signer is done, has failed, or was cancelled: by us, where nobody waits for it any more."""
+        cancelled = asyncio.CancelledError("it was cancelled") if task.cancelled() else None
+        answer = cancelled or task.exception() or task.result()
+        if self._signing is task:
+            self._signing = None
+            self.pump.provide_signature(wanted, answer)
+            self.raw.resume_reading()
+            self._after_input()
+
+    def _stop_signing(self) -> None:
+        task, self._signing = self._signing, None
+        if task is not None:
+            task.cancel()
+
     def _handshake_too_slow(self) -> None:
         waiting = "no place was free" if self._early else "nothing came"
         where = waiting if self.state is State.WAITING else f"state {self.pump.engine.state}"
@@ -232,6 +271,11 @@ class TLSProtocol(asyncio.BufferedProtocol):
     # -- data
 
     def _after_input(self) -> None:
+        if self.pump.wanted is not None and self.pump.error is None:
+            # What there is to send leaves with the signature, as one flight.
+            if self._signing is None:
+                self._start_signing(self.pump.wanted)
+            return
         self.flush()
         if self.state is State.HANDSHAKE:
             if self.pump.established:
@@ -298,6 +342,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """Close TCP at once."""
         self.state = State.CLOSED
+        self._stop_signing()
         if hasattr(self, "raw"):
             self.raw.abort()
 
@@ -309,6 +354,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
     def _fail(self, error: Exception) -> None:
         self.state = State.FAILED
         self._error = error
+        self._stop_signing()
         self._leave_gate()
         while out := self.pump.take():  # the alert: it has to leave, however full ``raw`` is
             self.raw.write(out)

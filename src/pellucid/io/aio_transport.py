@@ -19,6 +19,8 @@ class TLSTransport(asyncio.Transport):
     def __init__(self, protocol: TLSProtocol) -> None:
         super().__init__()
         self._tls = protocol
+        #: What has to live as long as the connection does.
+        self.kept: object = None
 
     def __repr__(self) -> str:
         return f"<TLSTransport {self._tls.state.name.lower()} peername={self.get_extra_info('peername')}>"

@@ -5,6 +5,8 @@ attempt starting when the one before it has failed or has had a quarter of a sec
 broken on the path costs 250 ms and not the whole timeout.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import selectors
@@ -15,9 +17,13 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
 from itertools import chain, zip_longest
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from pellucid.io.waiting import Deadline
+from pellucid.io.steps import network_step
+from pellucid.io.waiting import LONGEST_WAIT_SECONDS, Deadline
+
+if TYPE_CHECKING:
+    from pellucid.trace import TraceView
 
 # What RFC 8305 5 recommends.
 ATTEMPT_DELAY_SECONDS = 0.25
@@ -37,8 +43,10 @@ class Address(NamedTuple):
         return f"[{host}]:{port}" if self.family == socket.AF_INET6 else f"{host}:{port}"
 
 
-def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
+def resolve(host: str, port: int, deadline: Deadline, view: TraceView | None = None) -> list[Address]:
     """The TCP addresses of ``host``, families alternating. Raises ``socket.gaierror`` or ``TimeoutError``.
+
+    ``view`` is told of a name that was looked up.
 
     The system's resolver cannot be interrupted, so a name (not an address) is looked up in a daemon
     thread, which is left to itself if the deadline comes first.
@@ -46,7 +54,9 @@ def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (socket.gaierror, UnicodeError):
-        found = _look_up(host, port, deadline)
+        with network_step(view, "name") as note:
+            found = _look_up(host, port, deadline)
+            note.detail = f"{host} is {', '.join(dict.fromkeys(str(address[4][0]) for address in found))}"
     addresses = [Address(family, sockaddr) for family, _, _, _, sockaddr in found]
     first = addresses[0].family
     ours = [address for address in addresses if address.family == first]
@@ -76,14 +86,18 @@ def _look_up(host: str, port: int, deadline: Deadline) -> list[Any]:
         raise deadline.expired(what) from None
 
 
-def dial(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """A connected, non-blocking TCP socket.
+def dial(host: str, port: int, deadline: Deadline, view: TraceView | None = None) -> socket.socket:
+    """A connected, non-blocking TCP socket; ``view`` is told of the steps to it.
 
     Raises ``socket.gaierror`` if the name has no address, and ``OSError`` (as precise a subclass as all
     failures share, ``TimeoutError`` when time ran out) that lists every address tried and what it said.
     """
-    with _Race(host, port, resolve(host, port, deadline), deadline) as race:
-        return race.run()
+    addresses = resolve(host, port, deadline, view)
+    with network_step(view, "tcp") as note, _Race(host, port, addresses, deadline) as race:
+        sock = race.run()
+        tried = "".join(f"; {address}: {error.strerror}" for address, error in race.failures)
+        note.detail = f"connected to {race.winner}{tried}"
+        return sock
 
 
 class _Race:
@@ -96,6 +110,7 @@ class _Race:
         self.selector = selectors.DefaultSelector()
         self.under_way: dict[socket.socket, Address] = {}
         self.failures: list[tuple[Address, OSError]] = []
+        self.winner: Address | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -141,6 +156,8 @@ class _Race:
                     return None
                 left = pause if left is None else min(left, pause)
             failed = False
+            if left is not None:
+                left = min(left, LONGEST_WAIT_SECONDS)
             for key, _ in self.selector.select(left):
                 sock: socket.socket = key.fileobj  # type: ignore[assignment]  # registered as sockets
                 self.selector.unregister(sock)
@@ -154,6 +171,7 @@ class _Race:
     def _finish(self, sock: socket.socket, code: int) -> socket.socket | None:
         address = self.under_way.pop(sock)
         if code == 0:
+            self.winner = address
             return sock
         self.failures.append((address, OSError(code, os.strerror(code))))
         sock.close()

@@ -20,11 +20,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from pellucid.errors import Misuse, Reason
+from pellucid.io.diagnosing import attach
+from pellucid.io.measuring import Meter
 from pellucid.io.pump import PIECE_BYTES, RECEIVE_BYTES, Pump
 from pellucid.io.waiting import Deadline, wait_readable, wait_writable
 
 if TYPE_CHECKING:
     from pellucid.connection import ClientConnection, ServerConnection
+    from pellucid.events import SignatureWanted
 
 # How long close() may take to bring the last data and the close_notify on their way.
 CLOSE_SECONDS = 5.0
@@ -42,6 +45,7 @@ class Duplex:
         sock.settimeout(0)
         self.sock = sock
         self.pump = Pump(engine)
+        self._meter = engine.circumstances = Meter(sock)
         self.gone = False  # TCP is closed
         self._lock = threading.Lock()
         self._read_lock = threading.Lock()
@@ -54,20 +58,32 @@ class Duplex:
 
     def handshake(self, deadline: Deadline) -> None:
         """Do the whole handshake, or close TCP and raise why not."""
+        self._meter.start()
         try:
             with self._read_lock:
                 self._flush(deadline)
                 # An error behind the handshake is for whoever reads what came in between.
                 while not self.pump.established:
                     self._receive(deadline, "the TLS handshake")
+                    if self.pump.wanted is not None:
+                        self._sign(self.pump.wanted, deadline)
                     if self.pump.error is not None and not self.pump.established:
                         self._raise_error()
                     self._flush(deadline)
         except BaseException as error:
+            attach(error, self.pump.engine)
             self.abandon()
             if isinstance(error, TimeoutError):
                 error.add_note(f"the handshake was in state {self.pump.engine.state}")
             raise
+
+    def _sign(self, wanted: SignatureWanted, deadline: Deadline) -> None:
+        """Run a coroutine function that signs. What is to be sent before it leaves with it, as one flight."""
+        from pellucid.io.signing import run_signer  # noqa: PLC0415 - asyncio, for who has such a signer
+
+        answer = run_signer(wanted, deadline)
+        with self._lock:
+            self.pump.provide_signature(wanted, answer)
 
     def _flush(self, deadline: Deadline) -> None:
         with self._write_lock:
@@ -103,7 +119,12 @@ class Duplex:
 
     def _receive(self, deadline: Deadline, what: str) -> None:
         """One read from the network into the engine. The read lock is held."""
-        data = self._read_tcp(deadline, what)
+        try:
+            data = self._read_tcp(deadline, what)
+        except ConnectionError as error:
+            attach(error, self.pump.engine)
+            raise
+        self._meter.received_bytes += len(data)
         with self._lock:
             if data:
                 self.pump.feed(data)
@@ -269,4 +290,5 @@ class Duplex:
                 self._read_lock.release()
         if self.pump.error is not None:
             raise self.pump.error from error
+        attach(error, self.pump.engine)
         raise error

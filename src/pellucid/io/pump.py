@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.alerts import alert_for
 from pellucid.errors import Misuse, Reason, TLSError
-from pellucid.events import DataReceived, HandshakeCompleted, PeerClosed
+from pellucid.events import DataReceived, HandshakeCompleted, PeerClosed, SignatureWanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,12 +58,14 @@ class Pump:
         "readable_bytes",
         "received",
         "tcp_ended",
+        "wanted",
     )
 
     def __init__(self, engine: ClientConnection | ServerConnection) -> None:
         self.engine = engine
         self.error: TLSError | None = None  # once set, nothing more is decrypted; only an alert may leave
         self.established = False
+        self.wanted: SignatureWanted | None = None  # the handshake waits for it
         self.peer_closed = False  # close_notify has come
         self.tcp_ended = False  # the network says there is no more
         self.received: deque[bytes] = deque()
@@ -98,6 +100,18 @@ class Pump:
         except TLSError as error:
             self._fail(error)
 
+    def provide_signature(self, wanted: SignatureWanted, answer: bytes | BaseException) -> None:
+        """Go on with a signature, or with what its signer raised. A ``TLSError`` is kept in ``error``."""
+        if self.error is not None or self.wanted is not wanted:
+            return  # the connection has ended meanwhile
+        self.wanted = None
+        try:
+            if isinstance(answer, BaseException):
+                self.engine.refuse_signature(answer)
+            self._sort(self.engine.provide_signature(answer))
+        except TLSError as error:
+            self._fail(error)
+
     @property
     def should_linger(self) -> bool:
         """Whether the peer is owed an alert, and may be in the middle of sending when it comes."""
@@ -112,6 +126,8 @@ class Pump:
                 self.established = True
             elif type(event) is PeerClosed:
                 self.peer_closed = True
+            elif type(event) is SignatureWanted:
+                self.wanted = event
 
     def _fail(self, error: TLSError) -> None:
         self._sort(error.events)  # what came before the fault is as good as if the fault had come later

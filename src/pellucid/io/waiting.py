@@ -10,7 +10,13 @@ import select
 import socket
 import time
 
-__all__ = ["Deadline", "wait_readable", "wait_writable"]
+__all__ = ["Deadline", "receive_some", "send_all", "wait_readable", "wait_writable"]
+
+#: poll() counts milliseconds in a C int, which is 24 days: who waits longer looks at the clock in between.
+LONGEST_WAIT_SECONDS = 86_400.0
+
+# What is received at a time where little is expected.
+_PIECE_BYTES = 16_384
 
 
 class Deadline:
@@ -50,6 +56,27 @@ def wait_writable(sock: socket.socket, deadline: Deadline, what: str) -> None:
     _wait(sock, deadline, what, write=True)
 
 
+def send_all(sock: socket.socket, data: bytes, deadline: Deadline, what: str) -> None:
+    """Send all of ``data`` over a socket that does not block. Raises as ``Deadline.expired``, and OSError."""
+    rest = memoryview(data)
+    while rest:
+        wait_writable(sock, deadline, what)
+        try:
+            rest = rest[sock.send(rest) :]
+        except BlockingIOError:  # it was not ready after all
+            continue
+
+
+def receive_some(sock: socket.socket, deadline: Deadline, what: str) -> bytes:
+    """What has arrived, once something has; b"" at the end. Raises as ``Deadline.expired``, and OSError."""
+    while True:
+        wait_readable(sock, deadline, what)
+        try:
+            return sock.recv(_PIECE_BYTES)
+        except BlockingIOError:
+            continue
+
+
 def _descriptor(sock: socket.socket) -> int:
     descriptor = sock.fileno()
     if descriptor < 0:
@@ -60,17 +87,17 @@ def _descriptor(sock: socket.socket) -> int:
 if hasattr(select, "poll"):
 
     def _wait(sock: socket.socket, deadline: Deadline, what: str, *, write: bool) -> None:
-        left = deadline.check(what)
         poll = select.poll()
         poll.register(_descriptor(sock), select.POLLOUT if write else select.POLLIN)
-        if not poll.poll(None if left is None else left * 1000):
-            raise deadline.expired(what)
+        left = deadline.check(what)
+        while not poll.poll(None if left is None else min(left, LONGEST_WAIT_SECONDS) * 1000):
+            left = deadline.check(what)
 
 else:  # Windows, whose select() takes any number of socket
 
     def _wait(sock: socket.socket, deadline: Deadline, what: str, *, write: bool) -> None:
-        left = deadline.check(what)
         sockets = [_descriptor(sock)]
         reading, writing = ([], sockets) if write else (sockets, [])
-        if not any(select.select(reading, writing, sockets, left)):
-            raise deadline.expired(what)
+        left = deadline.check(what)
+        while not any(select.select(reading, writing, sockets, left and min(left, LONGEST_WAIT_SECONDS))):
+            left = deadline.check(what)

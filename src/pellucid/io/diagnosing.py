@@ -1,0 +1,61 @@
+"""Why did it fail? The diagnosis of whatever a call of this library raises, ``TLSError`` or not."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+from pellucid.errors import Reason, TLSError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pellucid.connection import ClientConnection, ServerConnection
+    from pellucid.diagnosis import Diagnosis, Evidence
+
+__all__ = ["attach", "diagnose"]
+
+#: Under which an exception that is not ours carries what was known of the connection.
+_EVIDENCE = "pellucid_evidence"
+
+
+def diagnose(error: BaseException, *, otherwise: Callable[[], Evidence] | None = None) -> Diagnosis:
+    """Why a connection failed, on what evidence, and what to do, for any exception that a call has raised.
+
+    That of a ``TLSError`` is its own; a ``TimeoutError``, ``ConnectionResetError``, ``socket.gaierror`` or
+    another ``OSError`` has one as well, with the ids that the commands show. What is neither comes to
+    "internal_error". ``otherwise`` gives the evidence for an exception that carries none, as from a trace.
+    """
+    from pellucid.diagnosis import diagnose_error, diagnosis_of  # noqa: PLC0415 - for who has failed
+    from pellucid.trace.failure import NOWHERE  # noqa: PLC0415 - as above
+
+    if isinstance(error, TLSError) and (error.evidence is not None or otherwise is None):
+        return error.diagnosis
+    evidence: Evidence | None = getattr(error, _EVIDENCE, None)
+    if evidence is None and otherwise is not None:
+        evidence = otherwise()
+    match error:
+        case TLSError():
+            return diagnose_error(error, evidence)
+        case socket.gaierror():
+            failed = TLSError(Reason.CONNECTION_FAILED, error.strerror or str(error))
+            place = evidence.place if evidence else NOWHERE
+            return diagnosis_of(failed, identifier="name_not_found").at(place)
+        case TimeoutError():
+            return diagnose_error(TLSError(Reason.TIMEOUT, str(error)), evidence)
+        case OSError():
+            text = error.strerror if error.errno and error.strerror else str(error)
+            cause = errno.errorcode.get(error.errno or 0, "")
+            return diagnose_error(TLSError(Reason.CONNECTION_FAILED, text), evidence, cause)
+    return diagnose_error(TLSError(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}"), evidence)
+
+
+def attach(error: BaseException, engine: ClientConnection | ServerConnection) -> None:
+    """Let an exception that is about to be raised carry what is known of its connection."""
+    if (
+        isinstance(error, OSError)
+        and not isinstance(error, BlockingIOError)
+        and not hasattr(error, _EVIDENCE)
+    ):
+        setattr(error, _EVIDENCE, engine.evidence(error))
