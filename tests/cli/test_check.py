@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,39 @@ def test_authorities_are_told_with_their_ends(pellucid: Pellucid, files: Any) ->
     assert said(ran).count("authority CN=Pellucid Laboratory Root (until ") == 2
 
 
+def test_a_chain_may_come_from_standard_input(
+    pellucid: Pellucid, files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piped = io.TextIOWrapper(io.BytesIO(files.server_cert.read_bytes()))
+    monkeypatch.setattr("pellucid.cli.source._raw", lambda *_: piped.buffer)
+    ran = pellucid("check", "-", "--cafile", files.root)
+    assert ran.code == 0
+    assert "── standard input: " in ran.out
+
+
+def test_a_file_that_is_named_twice_is_read_once(pellucid: Pellucid, files: Any) -> None:
+    assert pellucid("check", files.server_cert, files.server_cert, "--cafile", files.root).code == 0
+
+
+def test_a_date_is_in_utc_unless_it_says_otherwise(pellucid: Pellucid, files: Any) -> None:
+    for text, meant in [
+        ("2100-01-01", "2100-01-01T00:00:00Z"),
+        ("2100-01-01T12:00:00", "2100-01-01T12:00:00Z"),
+        ("2100-01-01T12:00:00Z", "2100-01-01T12:00:00Z"),
+        ("2100-01-01T12:00:00+02:00", "2100-01-01T10:00:00Z"),
+    ]:
+        document = pellucid("check", files.server_cert, "--at", text, "--json", "-").document
+        assert document["at"] == meant
+
+
+def test_an_end_just_past_was_no_day_ago(pellucid: Pellucid, folder: Path) -> None:
+    laboratory = Laboratory(None, time.time())
+    path, root = folder / "chain.pem", folder / "root.pem"
+    path.write_bytes(laboratory.issue(validity=(time.time() - 90_000, time.time() - 3_600)).chain_pem)
+    root.write_bytes(laboratory.root_pem)
+    assert "0 days ago" in said(pellucid("check", path, "--cafile", root))
+
+
 # -- as a document
 
 
@@ -173,6 +207,10 @@ def test_the_document_may_go_to_a_file(pellucid: Pellucid, files: Any, folder: P
         ["--name", "not a name"],
         ["--at", "yesterday"],
         ["--days", "-1"],
+        ["--days", "nan"],
+        ["--days", "1e300"],
+        ["--at", "9999-12-31T23:59:59-02:00"],
+        ["--name", "localhost", "--purpose", "client"],
         ["--cafile", "/nonexistent"],
         ["--purpose", "mail"],
     ],

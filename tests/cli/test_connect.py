@@ -9,7 +9,7 @@ import click
 import pytest
 from jsonschema import Draft202012Validator
 
-from pellucid.cli.connect import parse_target
+from pellucid.cli.request import parse_target
 from pellucid.identity import TrustStore
 from pellucid.trace.json import schema
 

@@ -66,3 +66,8 @@ def test_a_broken_connection_is_tcps_fault_only_before_tls_began(error: Exceptio
 @pytest.mark.parametrize("kind", [PeerMisbehaved, PeerIncompatible, CertificateRejected, Misuse, TLSError])
 def test_no_reason_passes_for_success(kind: type[TLSError], reason: Reason) -> None:
     assert exit_code(kind(reason)) in set(Exit) - {Exit.DONE, Exit.FINDINGS}
+
+
+def test_a_kind_of_certificate_that_is_not_shared_is_no_refusal_of_ours() -> None:
+    error = AlertReceived(AlertDescription.unsupported_certificate, "")
+    assert exit_code(error, failure_id="no_shared_certificate_type") is Exit.NEGOTIATION

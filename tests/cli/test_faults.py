@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faulty import Running, running
+from faulty import PATIENCE_SECONDS, Running, running
 
 from pellucid.cli.failing_on_purpose import serve_faults
 from pellucid.cli.faulty import FaultServer
 from pellucid.cli.output import Output
-from pellucid.cli.serve import Wish
+from pellucid.cli.serving_settings import Wish
 from pellucid.config import ClientConfig
 from pellucid.errors import TLSError
 from pellucid.faults import FAULTS, Bench
@@ -29,8 +29,13 @@ def test_list_faults(pellucid: Any) -> None:
     for command in ("serve", "demo"):
         ran = pellucid(command, "--list-faults")
         assert ran.code == 0
-        assert set(FAULTS) <= set(ran.out.splitlines())
-        assert all(fault.what in ran.out and fault.needs in ran.out for fault in FAULTS.values())
+        lines = ran.out.splitlines()
+        assert set(FAULTS) <= set(lines)
+        assert max(len(line) for line in lines) < 80
+        text = " ".join(ran.out.split())
+        for fault in FAULTS.values():
+            assert fault.what in text
+            assert fault.needs in text
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -56,6 +61,8 @@ def test_demo_tells_what_a_client_makes_of_it(name: str, pellucid: Any) -> None:
         (("serve", "--fault", "not_tls", "--certificate", "rsa"), "--certificate does not go with --fault"),
         (("demo", "--fault", "not_tls", "--seed", "1"), "--seed does not go with --fault"),
         (("demo", "--fault", "not_tls", "--fault", "truncated"), "one fault at a time"),
+        (("serve", "--fault", "all", "--port", "65500"), "there are not"),
+        (("serve", "--fault", "not_tls", "--write-root", "/nonexistent/root.pem"), "No such file"),
     ],
 )
 def test_what_does_not_go_together(arguments: tuple[str, ...], said: str, pellucid: Any) -> None:
@@ -74,11 +81,6 @@ OPTIONS = {
     "must_staple_missing": ("--revocation", "staple"),
     "weak_dh_group": ("--policy", "compatible"),
     "invalid_dh_share": ("--policy", "compatible"),
-}
-PATIENCE_SECONDS = {
-    "silent_after_client_hello": 0.5,
-    "silent_to_large_client_hello": 0.5,
-    "stalled_mid_flight": 3,
 }
 #: `connect` asks the application for nothing.
 MET_BY_CONNECT = [name for name in FAULTS if name != "truncated_answer"]
@@ -106,8 +108,8 @@ def test_connect_diagnoses(
 ) -> None:
     fault = FAULTS[name]
     # All of these end by themselves; on a slow machine that may take longer than a person would wait.
-    monkeypatch.setattr("pellucid.cli.connect._LISTEN_SECONDS", 20)
-    monkeypatch.setattr("pellucid.cli.connect._LISTEN_IF_ASKED_SECONDS", 20)
+    monkeypatch.setattr("pellucid.cli.attempt._LISTEN_SECONDS", 20)
+    monkeypatch.setattr("pellucid.cli.attempt._LISTEN_IF_ASKED_SECONDS", 20)
     (tmp_path / "root.pem").write_bytes(bench.laboratory.root_pem)
     issued = bench.laboratory.issue("ecdsa", ("client.example",), "client")
     (tmp_path / "CERT").write_bytes(issued.chain_pem)
@@ -172,9 +174,9 @@ class Serving:
         return self.story.read_text()
 
 
-def refused(port: int, root: Path) -> None:
+def refused(port: int, root: Path, **settings: Any) -> None:
     """A connection of ours, which fails."""
-    config = ClientConfig(trust=TrustStore.from_files(root))
+    config = ClientConfig(trust=TrustStore.from_files(root), **settings)
     with pytest.raises((TLSError, OSError)):
         connect("127.0.0.1", port, config, "localhost")
 
@@ -193,6 +195,14 @@ def test_serve_has_a_port_for_each_and_says_what_its_visitors_did(tmp_path: Path
     assert FAULTS["closed_after_client_hello"].what in story
     document = json.loads(serving.json.read_text())
     assert document["events"]
+
+
+def test_one_by_itself_says_what_a_client_needs_to_meet_it(tmp_path: Path) -> None:
+    serving = Serving(("bad_certificate_status",), 1, tmp_path)
+    refused(serving.ports()["bad_certificate_status"], serving.root, revocation="staple")
+    story = " ".join(serving.finished().split())
+    fault = FAULTS["bad_certificate_status"]
+    assert f"{fault.what} Needs {fault.needs}." in story
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from pages import content_of
 
-from pellucid.cli import serve as module
+from pellucid.cli import serving as module
 from pellucid.cli.output import Output
-from pellucid.cli.serve import Server, Wish
+from pellucid.cli.serving import Server
+from pellucid.cli.serving_settings import Wish
 from pellucid.config import ClientConfig
 from pellucid.identity import TrustStore
 from pellucid.io.blocking import connect

@@ -35,7 +35,8 @@ from pcapng_blocks import (
 )
 
 from pellucid.cli.output import Output
-from pellucid.cli.serve import Server, Wish
+from pellucid.cli.serving import Server
+from pellucid.cli.serving_settings import Wish
 from pellucid.config import ClientConfig
 from pellucid.identity import TrustStore
 from pellucid.io.blocking import connect

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from pellucid.cli import serve as module
+from pellucid.cli import serving as module
 from pellucid.cli.output import Output
-from pellucid.cli.serve import Server, Wish
+from pellucid.cli.serving import Server
+from pellucid.cli.serving_settings import Wish, url
 from pellucid.config import ClientConfig
 from pellucid.identity import Credential, TrustStore
 from pellucid.io.blocking import connect
@@ -367,6 +368,7 @@ def test_it_says_where_it_wrote_the_root(process: Callable[..., subprocess.Popen
     out, _ = server.communicate(timeout=20)
     assert server.returncode == 0
     assert '"signature_scheme": "rsa_pss' in out
+    assert not Path(root[1].strip()).exists()  # nobody has its key any more
 
 
 def test_a_port_in_use_exits_3(process: Callable[..., subprocess.Popen[str]]) -> None:
@@ -375,6 +377,7 @@ def test_a_port_in_use_exits_3(process: Callable[..., subprocess.Popen[str]]) ->
         _, err = server.communicate(timeout=20)
     assert server.returncode == 3
     assert err.count("\n") == 1
+    assert "cannot listen on 127.0.0.1 port " in err
 
 
 def test_a_file_that_is_no_certificate_exits_2(
@@ -384,3 +387,22 @@ def test_a_file_that_is_no_certificate_exits_2(
     _, err = server.communicate(timeout=20)
     assert server.returncode == 2
     assert err.count("\n") == 1
+    assert f"pellucid check {files.server_key}" in err
+
+
+def test_a_root_that_cannot_be_written_exits_2(pellucid: Any, tmp_path: Path) -> None:
+    ran = pellucid("serve", "--port", "0", "--write-root", tmp_path / "none" / "root.pem")
+    assert ran.code == 2
+    assert "--write-root: " in ran.err
+
+
+def test_what_is_wrong_with_the_options_opens_no_file(pellucid: Any, tmp_path: Path) -> None:
+    assert pellucid("serve", "--crl", __file__, "--pcapng", tmp_path / "capture").code == 2
+    assert not (tmp_path / "capture").exists()
+
+
+@pytest.mark.parametrize(
+    "host, shown", [("::1", "[::1]"), ("::", "localhost"), ("127.0.0.1", "127.0.0.1"), ("", "localhost")]
+)
+def test_the_address_is_one_that_a_browser_takes(host: str, shown: str) -> None:
+    assert url(host, 4433) == f"https://{shown}:4433/"

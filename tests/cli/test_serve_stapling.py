@@ -12,7 +12,8 @@ import pytest
 from responder import authority
 
 from pellucid.cli.output import Output
-from pellucid.cli.serve import Server, Wish
+from pellucid.cli.serving import Server
+from pellucid.cli.serving_settings import Wish
 from pellucid.config import ClientConfig
 from pellucid.errors import AlertReceived, CertificateRejected, Reason
 from pellucid.identity import Credential, TrustStore

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from faulty import Running
+from faulty import PATIENCE_SECONDS, Running
 
 from pellucid.cli.exits import exit_code
 from pellucid.cli.failing import record_failure
@@ -12,21 +12,15 @@ from pellucid.errors import TLSError
 from pellucid.faults import FAULTS, Bench, Fault
 from pellucid.io.blocking import connect
 from pellucid.trace import Trace
-from pellucid.trace.failure import Failure, tls_began
+from pellucid.trace.failure import Diagnosis, tls_began
 
 EVERY_FAULT = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-# Those of silence end with the client's patience; in the one that stalls something is to come before that.
-PATIENCE_SECONDS = {
-    "silent_after_client_hello": 0.5,
-    "silent_to_large_client_hello": 0.5,
-    "stalled_mid_flight": 3.0,
-}
 ENOUGH_SECONDS = 20.0
 
 
-def meet(server: Running, bench: Bench, fault: Fault) -> tuple[Failure, int]:
+def meet(server: Running, bench: Bench, fault: Fault) -> tuple[Diagnosis, int]:
     """Connect as the fault needs it, send a request, read to the end: the failure and the exit code."""
     trace = Trace()
     config = ClientConfig(trust=bench.laboratory.trust, trace=trace, **fault.client(bench))

@@ -18,7 +18,7 @@ from support import program, run_peer
 
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 #: They wait for a silent server as long as it takes; curl can be told not to.
-SILENT = ("silent_after_client_hello", "stalled_mid_flight")
+SILENT = ("silent_after_client_hello", "stalled_mid_flight", "stalled_mid_flight_packets")
 #: The end of the page that a server with a fault shows to those who do not look for it.
 READ_IT = "see pellucid serve --list-faults."
 
@@ -85,10 +85,15 @@ SAY = {
     "missing_intermediate": Says("unable to get local issuer certificate", VERIFY, REJECTED),
     "wrong_purpose": Says("unsuitable certificate purpose", VERIFY, "intended purpose"),
     "weak_key": Says("EE certificate key too weak", VERIFY, ""),
+    "weak_key_sha1": Says("digest algorithm too weak", VERIFY, "insecure algorithm"),
+    "issuer_not_a_ca": Says("invalid CA certificate", VERIFY, REJECTED),
+    "name_constraint_violated": Says("permitted subtree violation", VERIFY, REJECTED),
+    "unsupported_certificate": Says("unhandled critical extension", VERIFY, "unknown critical"),
     "bad_certificate": Says(
         "certificate signature failure", CONNECT, "signature in the certificate is invalid"
     ),
     "strict_profile_only": PASSES,
+    "strict_profile_only_basic_constraints": PASSES,
     # s_client shows what is stapled, and does not judge it.
     "certificate_revoked": Says("", STATUS, "revoked"),
     "bad_certificate_status": Says("", STATUS, "OCSP data are old"),
@@ -105,6 +110,8 @@ SAY = {
     "unrecognized_name": Says("unrecognized name", CONNECT, "[112]"),
     "alert_received": Says("alert internal error", CONNECT, "[80]"),
     "key_does_not_match_certificate": SIGNATURE,
+    "unexpected_message": Says("unexpected message", CONNECT, "unexpected TLS handshake packet"),
+    "empty_certificate": Says("length mismatch", CONNECT, "No certificate"),
     "bad_signature": SIGNATURE,
     "bad_signature_tls12": SIGNATURE,
     "bad_finished": FINISHED,
@@ -113,6 +120,9 @@ SAY = {
     "record_overflow": Says("packet length too long", CONNECT, "invalid length"),
     "malformed": Says("length mismatch", CONNECT, "illegal parameter"),
     "suite_not_offered": Says("unknown cipher returned", CONNECT, "supported cipher suite"),
+    "unsolicited_extension": Says("unsolicited extension", CONNECT, "illegal TLS extension"),
+    # GnuTLS does not compare it.
+    "wrong_session_id_echo": Says("invalid session id", CONNECT, ""),
     "invalid_key_share": Says("bad key share", CONNECT, "illegal parameter"),
     "downgrade_detected": Says("inappropriate fallback", CONNECT, "illegal parameter"),
     # What they say depends on whether their policy still has TLS 1.1; that they fail does not.
@@ -129,6 +139,7 @@ SAY = {
     "reset_after_client_hello": Says("errno=104", CONNECT, "Error in the pull function"),
     "silent_after_client_hello": Says("", TIMED_OUT, ""),
     "stalled_mid_flight": Says("", TIMED_OUT, ""),
+    "stalled_mid_flight_packets": Says("", TIMED_OUT, ""),
     "closed_during_handshake": END,
     "reset_during_handshake": Says("errno=104", CONNECT, "Fatal error"),
     "truncated": Says("unexpected eof", EMPTY, CLOSED),

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -26,6 +26,8 @@ SCHEMA = "pellucid.check/1"
 
 # Names that a row shows; a certificate may have a hundred.
 _MOST_NAMES = 12
+# A chain has two or three, unless somebody has put a set of roots into its file.
+_MOST_SENT = 12
 # A set of roots has some hundred.
 _MOST_AUTHORITIES = 12
 
@@ -57,8 +59,11 @@ def _tell_chain(story: Storyteller, chain: ChainReport, wish: Wish) -> None:
     story.row("names", shown + (f", and {more} more" if more > 0 else ""))
     story.row("key", leaf.key, f"the private key is in {chain.key_source}" if chain.key_source else "")
     story.row("valid", f"{leaf.not_before} to {leaf.not_after}")
-    for one in chain.sent[1:]:
+    _, *others = chain.sent
+    for one in others if story.verbosity else others[:_MOST_SENT]:
         story.row("sent with it", one.subject, f"{one.source}, certificate {one.number}")
+    if len(others) > _MOST_SENT and not story.verbosity:
+        story.row("", f"and {len(others) - _MOST_SENT} more, which -v shows")
     path = chain.best
     if path is not None and path.trusted:
         story.row("path until", _day(chain.until, wish.now), "when the first of its certificates ends")
@@ -84,9 +89,10 @@ def _tell_authorities(story: Storyteller, others: Sequence[Found], now: float) -
 
 
 def _day(moment: datetime, now: float) -> str:
-    days = (moment - datetime.fromtimestamp(int(now), UTC)).days
-    count = f"{abs(days):,} day{'' if abs(days) == 1 else 's'}"
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC, {f'in {count}' if days >= 0 else f'{count} ago'}"
+    left = moment - datetime.fromtimestamp(int(now), UTC)
+    days = abs(left).days
+    count = f"{days:,} day{'' if days == 1 else 's'}"
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC, {f'in {count}' if left >= timedelta() else f'{count} ago'}"
 
 
 def _tell_finding(story: Storyteller, finding: Finding) -> None:
@@ -124,7 +130,7 @@ def document(inspection: Inspection, wish: Wish) -> str:
         "trust": wish.trust.description,
         "chains": [_chain(chain) for chain in inspection.chains],
         "authorities": [_certificate(one) for one in inspection.others],
-        "keys": [{"file": key.source, "encrypted": key.public_key is None} for key in inspection.keys],
+        "keys": [{"file": key.source, "encrypted": key.public is None} for key in inspection.keys],
         "findings": _findings(inspection.findings),
     }
     return json.dumps(made, indent=1, ensure_ascii=True) + "\n"

@@ -85,7 +85,7 @@ def verdicts_of(trace: Trace, profiles: Sequence[str]) -> list[VerdictSummary]:
     return [by_profile[profile] for profile in profiles if profile in by_profile]
 
 
-def exit_code_of(code: int, verdicts: Sequence[VerdictSummary]) -> int:
+def exit_code_of(code: Exit, verdicts: Sequence[VerdictSummary]) -> Exit:
     """That of the connection; of one that is fine, "findings" where somebody would refuse it."""
     refused = any(not verdict.accepted for verdict in verdicts)
     return Exit.FINDINGS if code == Exit.DONE and refused else code

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,35 +12,30 @@ from pellucid.cli.options import (
     group_option,
     policy_option,
     profiles_option,
-    protocols,
     readable_file,
     revocation_options,
-    revocation_settings,
+    seconds_to_wait,
     suite_option,
     tls_option,
 )
+from pellucid.cli.raw_keys import raw_key_option, trusted_keys_option
+from pellucid.cli.request import Request, parse_target
+from pellucid.cli.way import proxy_option, starttls_option
+from pellucid.cli.why import why_option
+from pellucid.preamble import STARTTLS
 
 if TYPE_CHECKING:
-    from pellucid.cli.capturing import Captured
+    from pellucid.cli.exits import Exit
     from pellucid.cli.output import Output
-    from pellucid.config import ClientConfig
-    from pellucid.io.blocking import TLSSocket
     from pellucid.trace import Trace
 
-__all__ = ["connect", "parse_target"]
-
-_DEFAULT_PORT = 443
-_MAX_PORT = 65535
-
-# After the handshake we listen for so long: for tickets, which come by themselves, and for an alert about
-# our certificate, which in TLS 1.3 comes after our side of the handshake is complete.
-_LISTEN_SECONDS = 0.3
-_LISTEN_IF_ASKED_SECONDS = 1.0
+__all__ = ["connect"]
 
 _HELP = """Connect to a TLS server, tell the handshake, and say what went wrong if it fails.
 
 HOST is a name or an address; an IPv6 address with a port stands in brackets: [::1]:4433. Without a port, 443
-is taken. The connection is closed again at once: nothing is asked of the application behind it.
+is taken, or that of the protocol of --starttls. The connection is closed again at once: nothing is asked of
+the application behind it.
 
 \b
 Examples:
@@ -50,63 +43,16 @@ Examples:
   pellucid connect localhost:4433 --cafile root.pem -v
   pellucid connect 192.0.2.7:8443 --server-name www.example.org
   pellucid connect api.example.org --cert me.pem --key me.key
+  pellucid connect device.example:8883 --server-key device.pub --raw-key me.key
   pellucid connect example.org --alpn h2 --alpn http/1.1 --json trace.json
   pellucid connect example.org --tls 1.2    nothing newer, even if it could
+  pellucid connect mail.example.org:587 --starttls smtp
+  pellucid connect example.org --proxy http://proxy.example:3128
+  pellucid connect example.org --why    if it fails: on what does it depend?
   pellucid connect example.org --compare openssl,python
   pellucid connect example.org --revocation hard --fetch-status
   pellucid connect old.example.org --policy compatible    take what is old
 """
-
-
-@dataclass(frozen=True)
-class Request:
-    """Whom to connect to, and how."""
-
-    host: str
-    port: int
-    server_name: str | None = None
-    timeout_seconds: float = 10.0
-    cafile: Path | None = None
-    cert: Path | None = None
-    key: Path | None = None
-    alpn: tuple[str, ...] = ()
-    group: str | None = None
-    suite: str | None = None
-    tls: str | None = None
-    policy: str = "default"
-    profile: str = "web"
-    compare: tuple[str, ...] = ()
-    revocation: str | None = None
-    crls: tuple[Path, ...] = ()
-    fetch_status: bool = False
-
-    @property
-    def name(self) -> str:
-        """Who the server must prove to be."""
-        return self.server_name or self.host
-
-
-def parse_target(target: str) -> tuple[str, int]:
-    """Host and port of ``HOST``, ``HOST:PORT``, ``[IPv6]:PORT`` or a bare IPv6 address."""
-    if target.startswith("["):
-        host, bracket, rest = target[1:].partition("]")
-        if not bracket or not host or (rest and not rest.startswith(":")):
-            raise click.BadParameter(f"{target!r} is not [ADDRESS]:PORT")
-        port = rest[1:]
-    elif "://" in target:
-        plain = target.partition("://")[2].partition("/")[0]
-        raise click.BadParameter(f"{target!r} is a URL; give HOST[:PORT]: {plain}")
-    elif target.count(":") > 1:
-        host, port = target, ""
-    else:
-        host, _, port = target.partition(":")
-    if not host:
-        raise click.BadParameter(f"{target!r} has no host")
-    if not port:
-        return host, _DEFAULT_PORT
-    if not (port.isascii() and port.isdigit() and 0 < int(port) <= _MAX_PORT):
-        raise click.BadParameter(f"{port!r} is not a port (1 to {_MAX_PORT})")
-    return host, int(port)
 
 
 @click.command(help=_HELP)
@@ -119,6 +65,13 @@ def parse_target(target: str) -> tuple[str, int]:
     "--cert", type=readable_file(), metavar="FILE", help="Our certificates (PEM), for a server that asks."
 )
 @click.option("--key", type=readable_file(), metavar="FILE", help="The private key of --cert (PEM).")
+@raw_key_option(
+    "Show the public half of this private key (PEM), without a certificate, to a server that asks."
+)
+@trusted_keys_option(
+    "--server-key",
+    "Take this key of the server's in place of a certificate (RFC 7250), or with --cafile either.",
+)
 @click.option("--alpn", multiple=True, metavar="NAME", help="Offer this protocol inside; can be repeated.")
 @click.option(
     "--profile",
@@ -130,17 +83,20 @@ def parse_target(target: str) -> tuple[str, int]:
 @profiles_option(
     "--compare", "Also say what these make of the certificates; exit code 10 if one refuses.", default=""
 )
+@why_option
 @revocation_options
 @group_option("Offer only this group for the key exchange.")
 @suite_option("Offer only this cipher suite.")
+@starttls_option
+@proxy_option
 @click.option(
     "--timeout",
     "timeout_seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=seconds_to_wait(),
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="For name, TCP and handshake together.",
+    help="For all of it together, from the name to the handshake.",
 )
 @common
 @click.pass_context
@@ -148,7 +104,8 @@ def connect(context: click.Context, /, *, target: str, **options: Any) -> None:
     """The command; its help is ``_HELP``."""
     from pellucid.cli.output import Output
 
-    host, port = parse_target(target)
+    starttls = options["starttls"]
+    host, port = parse_target(target, STARTTLS[starttls].port) if starttls else parse_target(target)
     output = context.with_resource(Output(**{name: options.pop(name) for name in OUTPUTS}))
     if bool(options["cert"]) != bool(options["key"]):
         raise click.UsageError("--cert and --key go together")
@@ -157,95 +114,37 @@ def connect(context: click.Context, /, *, target: str, **options: Any) -> None:
 
 def run(request: Request, output: Output) -> int:
     """Connect, tell it, and return the exit code."""
-    from pellucid.cli.exits import Exit, exit_code
-    from pellucid.cli.failing import record_failure
-    from pellucid.errors import TLSError
-    from pellucid.trace.failure import tls_began
+    from pellucid.cli.attempt import attempt
 
-    trace = output.trace()
-    trace.place = request.host, request.port
-    captured = output.capture(trace)
-    error: Exception | None = None
-    config: ClientConfig | None = None
-    try:
-        config = configuration(request, output, trace)
-        _connect(request, config, captured, trace)
-    except (TLSError, OSError) as failed:
-        error = failed
-    began = tls_began(trace.events)
-    failure_id = "" if error is None else record_failure(trace, "client", error).id
-    captured.finish("client", error)
-    code = int(exit_code(error, tls_began=began, failure_id=failure_id))
-    if request.compare and config is not None:
+    first = attempt(request, output)
+    trace, code = first.trace, first.code
+    if request.compare and first.config is not None:
         from pellucid.cli.comparing import compare, exit_code_of, verdicts_of
 
-        compare(trace, config, request.name, request.compare)
+        compare(trace, first.config, request.name, request.compare)
         code = exit_code_of(code, verdicts_of(trace, request.compare))
-    _tell(trace, output, request, Exit(code))
-    output.write_json(trace)
-    output.write_html([trace], heading=f"{request.host} port {request.port}")
-    return code
+    _tell(trace, output, request, code)
+    traces, why = [trace], None
+    if request.why:
+        from pellucid.cli.why import ask_why
+
+        reasons = ask_why(first, output)
+        traces, why = [trace, *reasons.traces], reasons.document
+    output.write_json(traces[-1], traces[:-1], why)
+    output.write_html(traces, heading=f"{request.host} port {request.port}")
+    return int(code)
 
 
-def configuration(request: Request, output: Output, trace: Trace) -> ClientConfig:
-    """What the options come to. Raises ``Misuse`` for files that are not what they should be."""
-    from pellucid.config import ClientConfig
-    from pellucid.identity import Credential, TrustStore
-
-    settings: dict[str, Any] = {
-        "policy": request.policy,
-        "protocols": protocols(request.tls),
-        "trace": trace,
-        "key_log": output.key_log,
-        "alpn_protocols": request.alpn,
-        "certificate_profile": request.profile,
-        **revocation_settings(request.revocation, request.crls, fetches=request.fetch_status),
-    }
-    if request.cafile:
-        settings["trust"] = TrustStore.from_files(request.cafile)
-    if request.cert and request.key:
-        settings["credentials"] = [Credential.from_files(request.cert, request.key)]
-    if request.group:
-        settings["groups"] = [request.group]
-    if request.suite:
-        settings["cipher_suites"] = [request.suite]
-    return ClientConfig(**settings)
-
-
-def _connect(request: Request, config: ClientConfig, captured: Captured, trace: Trace) -> None:
-    from pellucid.io.blocking import connect as connect_tls
-    from pellucid.io.waiting import Deadline
-
-    name = request.name
-    seconds = request.timeout_seconds
-    deadline = Deadline(seconds)
-    with connect_tls(request.host, request.port, config, name, seconds, handshake=False) as tls:
-        captured.between(tls, "client", name)
-        tls.handshake_until(deadline)
-        captured.advance()
-        _listen(tls, trace)
-
-
-def _listen(tls: TLSSocket, trace: Trace) -> None:
-    """Wait a little for what the server says by itself: tickets, or an alert about our certificate."""
-    from pellucid.trace import MessageEvent
-
-    asked = any(isinstance(e, MessageEvent) and e.name == "CertificateRequest" for e in trace.events)
-    tls.settimeout(_LISTEN_IF_ASKED_SECONDS if asked else _LISTEN_SECONDS)
-    try:
-        tls.recv(1)
-    except TimeoutError:
-        return  # silence is consent
-
-
-def _tell(trace: Trace, output: Output, request: Request, code: Any) -> None:
+def _tell(trace: Trace, output: Output, request: Request, code: Exit) -> None:
     from pellucid.cli.report import show_failure, show_summary
+    from pellucid.cli.way import show_measures, show_way
     from pellucid.trace.failure import tls_began
     from pellucid.trace.narration import narrate
     from pellucid.trace.summary import summarise
 
     story = output.story
     story.heading(f"{request.host} port {request.port}")
+    show_way(story, trace.events)
     if tls_began(trace.events):
         story.steps(narrate(trace.events))
         story.line()
@@ -254,6 +153,7 @@ def _tell(trace: Trace, output: Output, request: Request, code: Any) -> None:
         show_summary(story, summary)
         if summary.outcome.failure:
             show_failure(story, summary.outcome.failure, code, place=trace.place)
+    show_measures(story, trace)
     if request.compare:
         from pellucid.cli.comparing import show_comparison, verdicts_of
 

@@ -28,6 +28,14 @@ class Exit(IntEnum):
 
 _BY_REASON = {
     Reason.NOT_TLS: Exit.NOT_TLS,
+    Reason.STARTTLS_NOT_OFFERED: Exit.NOT_TLS,
+    Reason.STARTTLS_REFUSED: Exit.NOT_TLS,
+    Reason.STARTTLS_WRONG_PROTOCOL: Exit.NOT_TLS,
+    # A proxy that does not let through is a way that there is not, as with TCP.
+    Reason.PROXY_AUTHENTICATION_FAILED: Exit.TCP,
+    Reason.PROXY_REFUSED: Exit.TCP,
+    Reason.PROXY_CANNOT_CONNECT: Exit.TCP,
+    Reason.NOT_A_PROXY: Exit.TCP,
     Reason.TIMEOUT: Exit.TIMEOUT,
     # A server that asks for a certificate and gets none has rejected the peer's.
     Reason.CLIENT_CERTIFICATE_MISSING: Exit.PEERS_REJECTED,
@@ -52,6 +60,8 @@ def exit_code(error: BaseException | None, *, tls_began: bool = True, failure_id
             return Exit.DONE
         case AlertReceived() if failure_id == "client_certificate_missing":
             return Exit.OURS_REJECTED
+        case AlertReceived() if failure_id == "no_shared_certificate_type":
+            return Exit.NEGOTIATION
         case AlertReceived():
             return Exit.OURS_REJECTED if error.description in CERTIFICATE_ALERTS else Exit.NEGOTIATION
         case CertificateRejected():

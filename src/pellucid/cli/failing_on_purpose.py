@@ -8,11 +8,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+import click
+
 from pellucid.cli.exits import Exit, exit_code
 from pellucid.cli.failing import record_failure
 from pellucid.cli.faulty import Ends, FaultServer
 from pellucid.cli.report import show_failure, show_summary
-from pellucid.cli.serve import TRACES_KEPT, TraceEach, Wish, names_for, peer_of, visible, write_root
+from pellucid.cli.serving import TRACES_KEPT, no_server, peer_of
+from pellucid.cli.serving_settings import TraceEach, Wish, names_for, url, visible, write_root
 from pellucid.config import ClientConfig
 from pellucid.errors import TLSError
 from pellucid.faults import Bench, Fault, Peer, find
@@ -33,10 +36,13 @@ _REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 #: How long the demonstration's client waits, and how long for a server that is silent on purpose.
 _DEMO_SECONDS, _SILENCE_SECONDS = 20.0, 2.0
 _PIECE_BYTES = 65_536
+_LAST_PORT = 65_535
 
 
 def serve_faults(names: Sequence[str], wish: Wish, output: Output) -> int:
     """Serve each of these faults on its own port until interrupted; returns the exit code."""
+    if wish.port and wish.port + len(names) - 1 > _LAST_PORT:
+        raise click.UsageError(f"from --port {wish.port} on there are not {len(names)} ports any more")
     settings = {"trace": TraceEach(reveal_secrets=output.reveal_secrets), "key_log": output.key_log}
     bench = Bench(time.time(), names=names_for(wish.host), settings=settings)
     faults = [find(name) for name in names]
@@ -45,11 +51,13 @@ def serve_faults(names: Sequence[str], wish: Wish, output: Output) -> int:
         write_root(bench.laboratory.root_pem, wish.write_root, output)
         server = FaultServer([(each, each.prepare(bench)) for each in faults], wish.host, wish.port, log.add)
     except (TLSError, OSError) as error:
-        output.warn(str(error))
-        return int(exit_code(error, tls_began=False))
+        return no_server(error, wish, output)
     for fault in faults:
-        output.announce(f"{fault.id}: https://{visible(wish.host)}:{server.ports[fault.id]}/")
-    ports = "1 port" if len(faults) == 1 else f"{len(faults)} ports"
+        output.announce(f"{fault.id}: {url(wish.host, server.ports[fault.id])}")
+    if len(faults) == 1:
+        needs = f" Needs {faults[0].needs}." if faults[0].needs else ""
+        output.story.paragraph(faults[0].what + needs)
+    ports = "1 port" if len(faults) == 1 else f"{len(faults)} ports, with what --list-faults says"
     output.announce(f"listening on {ports}, to fail on purpose (Ctrl-C ends it)")
     try:
         with server:
@@ -84,7 +92,7 @@ class _Log:
                 captured.finish("server")
                 if story.verbosity:
                     story.steps(narrate(trace.events))
-            story.line(peer.told() or fault.what)
+            story.paragraph(peer.told() or fault.what, indent=0)
             story.line()
             story.console.file.flush()
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from textwrap import wrap
 from typing import Any, Self
 
 from pellucid.faults import FAULTS, Ending, Fault, Peer
@@ -53,15 +54,18 @@ _BACKLOG = 128
 #: How often the accepting thread looks whether it is to end.
 _LOOK_SECONDS = 0.5
 _ACCEPT_ERROR_PAUSE_SECONDS = 0.1
+#: Of a line in the list of faults.
+_WIDTH = 79
 
 
 def listing() -> str:
-    """All faults, for people: what each is, and what a client needs to meet it."""
+    """All faults, for people: what each is, what a client needs to meet it, and what ours makes of it."""
     lines = []
     for fault in FAULTS.values():
-        lines.append(f"{fault.id}\n    {fault.what}")
-        if fault.needs:
-            lines.append(f"    Needs {fault.needs}.")
+        lines.append(fault.id)
+        told = f"pellucid connect: {fault.diagnosis}, exit code {fault.exit_code}."
+        for text in (fault.what, f"Needs {fault.needs}." if fault.needs else "", told):
+            lines += (f"    {line}" for line in wrap(text, _WIDTH - 4, break_on_hyphens=False))
     return "\n".join(lines)
 
 
@@ -203,10 +207,9 @@ class FaultServer:
         return True
 
     def _visit(self, sock: socket.socket, fault: Fault, make: Callable[[], Peer]) -> None:
-        peer = make()
-        ends = Ends(sock)
         try:
-            with suppress(OSError):
+            peer, ends = make(), Ends(sock)
+            with suppress(OSError), sock:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 carry(sock, peer)
             self._told(fault, ends, peer)

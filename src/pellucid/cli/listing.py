@@ -14,7 +14,7 @@ from pellucid.trace.events import Side, other_side
 if TYPE_CHECKING:
     from pellucid.capture import Endpoint
     from pellucid.decode import Decoded
-    from pellucid.trace.failure import Failure
+    from pellucid.trace.failure import Diagnosis
 
 __all__ = ["MOST_ROWS", "Kinds", "Listing", "Row", "words"]
 
@@ -95,14 +95,14 @@ def _outcome(decoded: Decoded) -> str:
     return f"{told}, {_opened(decoded)}" if decoded.sealed else told
 
 
-def _not_tls(failure: Failure | None) -> str:
+def _not_tls(failure: Diagnosis | None) -> str:
     """With the protocol, where the first bytes are like one that is known; their own text does not count."""
     likeness = failure.observed.partition('"')[0] if failure else ""
     found = next((name for name in _PROTOCOLS if name in likeness), "")
     return f"not TLS ({found})" if found else "not TLS"
 
 
-def _failure(failure: Failure, seen_on: Side) -> str:
+def _failure(failure: Diagnosis, seen_on: Side) -> str:
     """An alert says more than the failure's name; it has a sender, who found the fault."""
     if failure.alert is None:
         return words(failure.id)

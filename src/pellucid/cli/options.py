@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ __all__ = [
     "CERTIFICATE_KINDS",
     "OUTPUTS",
     "SHOWN",
+    "Amount",
     "common",
     "crl_option",
     "fault_options",
@@ -27,11 +29,15 @@ __all__ = [
     "readable_file",
     "revocation_options",
     "revocation_settings",
+    "seconds_to_wait",
     "showing",
     "tls_option",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+# How long an authority is asked about one certificate.
+_FETCH_SECONDS = 5.0
 
 # More names than this are not listed in a help text.
 _LISTED = 15
@@ -77,9 +83,28 @@ def profiles_option(name: str, text: str, *, default: str | None = None) -> Call
     return click.option(name, callback=checked, metavar="LIST", help=f"{text} There are: {listed}.")
 
 
-def readable_file() -> click.Path:
-    """The type of an option that names a file to be read."""
-    return click.Path(exists=True, dir_okay=False, path_type=Path)
+def readable_file(*, or_stdin: bool = False) -> click.Path:
+    """The type of an option that names a file to be read; ``or_stdin``: - is standard input."""
+    return click.Path(exists=True, dir_okay=False, allow_dash=or_stdin, path_type=Path)
+
+
+class Amount(click.FloatRange):
+    """A number from 0 to ``most``; ``positive``: more than 0. "nan" passes the comparisons of a range."""
+
+    def __init__(self, most: float, *, positive: bool = False) -> None:
+        super().__init__(min=0, min_open=positive)
+        self._most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number) or number > self._most:
+            self.fail(f"{value!r} is more than {self._most:,}, or no number", param, ctx)
+        return number
+
+
+def seconds_to_wait() -> Amount:
+    """The type of ``--timeout``. Nobody waits longer than a year, and sockets cannot much longer."""
+    return Amount(366 * 86_400, positive=True)
 
 
 def tls_option(text: str, default: str | None = None) -> Callable[[F], F]:
@@ -177,8 +202,13 @@ def revocation_options(function: F) -> F:
     return function
 
 
-def revocation_settings(level: str | None, crls: Sequence[Path], *, fetches: bool) -> dict[str, Any]:
-    """What a configuration is to be given for these options. Raises ``Misuse`` for what is no list."""
+def revocation_settings(
+    level: str | None, crls: Sequence[Path], *, fetches: bool, timeout_seconds: float = _FETCH_SECONDS
+) -> dict[str, Any]:
+    """What a configuration is to be given for these options. Raises ``Misuse`` for what is no list.
+
+    ``timeout_seconds`` is that of the command: for one certificate no authority is waited for any longer.
+    """
     searches = bool(crls) or fetches
     level = level or ("soft" if searches else "off")
     if searches and level not in ("soft", "hard"):
@@ -191,7 +221,7 @@ def revocation_settings(level: str | None, crls: Sequence[Path], *, fetches: boo
     if fetches:
         from pellucid.io.revocation import NetworkStatus
 
-        settings["revocation_source"] = NetworkStatus()
+        settings["revocation_source"] = NetworkStatus(timeout_seconds=min(timeout_seconds, _FETCH_SECONDS))
     return settings
 
 

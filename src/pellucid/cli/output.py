@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
@@ -152,10 +152,12 @@ class Output:
         self.story.line(text)
         self.story.console.file.flush()
 
-    def write_json(self, trace: Trace, previous: Sequence[Trace] = ()) -> None:
-        """Write the trace to where ``--json`` says, if it says."""
+    def write_json(
+        self, trace: Trace, previous: Sequence[Trace] = (), why: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write the trace to where ``--json`` says, if it says; the others as for ``to_json``."""
         if self.json_file:
-            text = dumps(self.told(trace), [self.told(earlier) for earlier in previous])
+            text = dumps(self.told(trace), [self.told(earlier) for earlier in previous], why)
             write_data("--json", self.json_file, text, private=self.reveal_secrets)
 
     def write_html(self, traces: Sequence[Trace], **words: Any) -> None:

@@ -9,7 +9,7 @@ from pellucid.cli.render import Storyteller
 from pellucid.trace.ending import summary_rows
 from pellucid.trace.events import Side, other_side
 from pellucid.trace.explanations import explain
-from pellucid.trace.failure import Failure
+from pellucid.trace.failure import Diagnosis
 from pellucid.trace.summary import Summary
 
 __all__ = ["show_failure", "show_summary"]
@@ -37,7 +37,7 @@ def show_summary(story: Storyteller, summary: Summary) -> None:
 
 def show_failure(
     story: Storyteller,
-    failure: Failure,
+    failure: Diagnosis,
     code: Exit | None = None,
     *,
     place: tuple[str, int | str] = ("HOST", "PORT"),
@@ -52,7 +52,12 @@ def show_failure(
     story.line(Text(f"✗ failed: {failure.id.replace('_', ' ')}", "bold red"))
     rows = [
         ("Observed", failure.observed),
+        ("Step", failure.step),
         ("Alert", _alert(failure, seen_on)),
+        *(
+            ("Evidence" if n == 0 else "", f"{fact.what}: {fact.found}")
+            for n, fact in enumerate(failure.evidence)
+        ),
         ("Inferred", failure.inferred),
         ("Possible", failure.possible),
         ("Fix", failure.fix),
@@ -65,7 +70,7 @@ def show_failure(
             story.row(label, text)
 
 
-def _alert(failure: Failure, seen_on: Side | None) -> str:
+def _alert(failure: Diagnosis, seen_on: Side | None) -> str:
     if failure.alert is None:
         return ""
     received = failure.direction == "received"

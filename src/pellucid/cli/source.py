@@ -62,7 +62,7 @@ def _raw(name: str, stack: ExitStack) -> IO[bytes]:
         if sys.stdin is None:  # as with <&- in a shell
             raise Unreadable(f"{named(name)} is closed")
         if sys.stdin.isatty():
-            raise click.UsageError("standard input is a terminal: give a file, or pipe a capture in")
+            raise click.UsageError("standard input is a terminal: give a file, or pipe one in")
         stack.enter_context(_interrupted_twice())
         stream = sys.stdin.buffer
         return cast("IO[bytes]", getattr(stream, "raw", stream))

@@ -12,10 +12,12 @@ from pellucid.faults.bench import Bench
 from pellucid.faults.fault import Fault, Prepare, detected
 from pellucid.faults.pages import page
 from pellucid.faults.peers import Ending, Peer, Script, Speaker, damaged
-from pellucid.faults.tampering import Edit, TamperedServer, edited, replaced
+from pellucid.faults.tampering import Edit, TamperedServer, edited, left_out, replaced
 from pellucid.messages import (
     DOWNGRADE_TLS12,
+    Certificate,
     CertificateVerify,
+    EncryptedExtensions,
     Finished,
     ServerHello,
     tls12,
@@ -43,6 +45,12 @@ def _saying(edit: Edit, *protocols: str, **settings: Any) -> Prepare:
         return lambda: Speaker(TamperedServer(config, edit=edit), page())
 
     return prepare
+
+
+def _proving_nothing(bench: Bench) -> Callable[[], Peer]:
+    config = bench.server(protocols=["TLSv1.3"])
+    edit, tamper = left_out(CertificateVerify)
+    return lambda: Speaker(TamperedServer(config, edit=edit, tamper=tamper), page())
 
 
 def _made_to_choose_12(bench: Bench) -> Callable[[], Peer]:
@@ -100,6 +108,20 @@ def _without_renegotiation_info(hello: ServerHello) -> None:
     del hello.extensions[ExtensionType.renegotiation_info]
 
 
+def _accepts_early_data(message: EncryptedExtensions) -> None:
+    message.extensions.add(ext.EarlyDataIndication())
+
+
+def _shows_nothing(message: Certificate | tls12.Certificate) -> None:
+    message.certificate_list.clear()
+
+
+def _turn_session_id(hello: ServerHello) -> None:
+    echo = hello.legacy_session_id_echo
+    # To a client that sent none, one byte is as wrong.
+    hello.legacy_session_id_echo = bytes([echo[0] ^ 1]) + echo[1:] if echo else b"\1"
+
+
 def _empty_share(hello: ServerHello) -> None:
     share = hello.extensions.find(ext.KeyShareServerHello)
     if share is not None:
@@ -113,6 +135,19 @@ BREACHES: tuple[Fault, ...] = (
         _mismatched,
         diagnosis="bad_signature",
         cause="key_does_not_match_certificate",
+    ),
+    detected(
+        "unexpected_message",
+        "The server leaves out its signature of the handshake (TLS 1.3): that the certificate is its own, it"
+        " does not prove.",
+        _proving_nothing,
+        needs=_SPEAKS_13,
+    ),
+    detected(
+        "empty_certificate",
+        "The server's list of certificates is empty (TLS 1.3).",
+        _saying(edited(Certificate, _shows_nothing), "TLSv1.3"),
+        needs=_SPEAKS_13,
     ),
     detected(
         "bad_signature",
@@ -162,6 +197,18 @@ BREACHES: tuple[Fault, ...] = (
         _saying(edited(ServerHello, _unoffered_suite)),
     ),
     detected(
+        "unsolicited_extension",
+        "The server accepts early data (0-RTT), which was not offered.",
+        _saying(edited(EncryptedExtensions, _accepts_early_data), "TLSv1.3"),
+        needs=f"{_SPEAKS_13}, and sends no early data",
+    ),
+    detected(
+        "wrong_session_id_echo",
+        "The server repeats another session ID than the client's (TLS 1.3).",
+        _saying(edited(ServerHello, _turn_session_id), "TLSv1.3"),
+        needs=_SPEAKS_13,
+    ),
+    detected(
         "invalid_key_share",
         "The server's public value for the key exchange is all zeros.",
         _saying(edited(ServerHello, _empty_share), "TLSv1.3", groups=["x25519"]),
@@ -185,12 +232,12 @@ BREACHES: tuple[Fault, ...] = (
         "The server has never heard of secure renegotiation (RFC 5746), so that what one client began could"
         " be joined to what another goes on with.",
         _saying(edited(ServerHello, _without_renegotiation_info), "TLSv1.2"),
-        needs=f"{_SPEAKS_12}, and insists",
+        needs=f"{_SPEAKS_12}, and refuses servers without",
     ),
     detected(
         "extended_master_secret_missing",
         "The server has no extended master secret (RFC 7627): two connections could have the same keys.",
         _without_extended_master_secret,
-        needs=f"{_SPEAKS_12}, and insists",
+        needs=f"{_SPEAKS_12}, and refuses servers without",
     ),
 )

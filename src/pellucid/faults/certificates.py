@@ -63,6 +63,18 @@ def _expired_intermediate(bench: Bench) -> Credential:
     return bench.laboratory.under_intermediate_valid(bench.issued, _at(bench, _PAST)).credential
 
 
+def _issued_by_leaf(bench: Bench) -> Credential:
+    return bench.laboratory.issued_by_leaf(bench.issued).credential
+
+
+def _uncritical_intermediate(bench: Bench) -> Credential:
+    return bench.laboratory.under_uncritical_intermediate(bench.issued).credential
+
+
+def _constrained_intermediate(bench: Bench) -> Credential:
+    return bench.laboratory.under_constrained_intermediate(bench.issued).credential
+
+
 def _revoked(bench: Bench) -> Credential:
     response = bench.laboratory.ocsp_response(bench.issued.certificate, "revoked")
     return bench.issued.credential.with_staple(response)
@@ -120,6 +132,28 @@ CERTIFICATES: tuple[Fault, ...] = (
         _with(lambda b: b.laboratory.issue("rsa1024", b.names).credential),
     ),
     rejected(
+        "weak_key_sha1",
+        "The certificate is signed over a SHA-1 digest, which can be had for another certificate as well.",
+        _with(lambda b: b.laboratory.weakly_signed(b.issued).credential),
+        diagnosis="weak_key",
+    ),
+    rejected(
+        "issuer_not_a_ca",
+        "The certificate is signed with the key of another one, which is no authority's: so everybody who has"
+        " one could issue more, for any name.",
+        _with(_issued_by_leaf),
+    ),
+    rejected(
+        "name_constraint_violated",
+        "The intermediate authority may issue for names below other.example alone, and has issued this.",
+        _with(_constrained_intermediate),
+    ),
+    rejected(
+        "unsupported_certificate",
+        "The certificate has a critical extension that nobody knows, and so nobody may accept.",
+        _with(lambda b: b.laboratory.demanding(b.issued).credential),
+    ),
+    rejected(
         "bad_certificate",
         "The certificate's signature is not by the authority that it names.",
         _with(lambda b: b.laboratory.forged(b.issued).credential),
@@ -128,6 +162,13 @@ CERTIFICATES: tuple[Fault, ...] = (
         "strict_profile_only",
         "The certificate lacks authorityKeyIdentifier: strict verifiers refuse it, lax ones do not.",
         _without("authorityKeyIdentifier"),
+    ),
+    rejected(
+        "strict_profile_only_basic_constraints",
+        "The intermediate authority's basicConstraints are not marked critical: strict verifiers refuse that,"
+        " lax ones do not.",
+        _with(_uncritical_intermediate),
+        diagnosis="strict_profile_only",
     ),
     rejected(
         "certificate_revoked",

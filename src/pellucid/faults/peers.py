@@ -15,7 +15,7 @@ from pellucid.faults.tampering import STOPPED
 if TYPE_CHECKING:
     from pellucid.trace import Trace
 
-__all__ = ["Ending", "Peer", "Script", "Speaker"]
+__all__ = ["Ending", "Lossy", "Peer", "Script", "Sieve", "Speaker", "damaged"]
 
 #: A request is read so far, and what comes behind that does not matter: the answer is the same.
 _MOST_REQUEST_BYTES = 2**14
@@ -122,6 +122,29 @@ class Sieve(Peer):
         return self._chosen.trace if self._chosen else None
 
 
+class Lossy(Peer):
+    """The first ``most`` bytes that ``other`` says come through, and no more; nothing is heard of that."""
+
+    def __init__(self, most: int, other: Peer) -> None:
+        self._left = most
+        self._other = other
+
+    def data_to_send(self) -> bytes:
+        said = self._other.data_to_send()[: self._left]
+        self._left -= len(said)
+        return said
+
+    def receive_data(self, data: bytes) -> None:
+        self._other.receive_data(data)
+
+    def told(self) -> str:
+        return self._other.told()
+
+    @property
+    def trace(self) -> Trace | None:
+        return self._other.trace
+
+
 class Speaker(Peer):
     """Speaks TLS, by an engine that may be tampered with, and answers one request with ``answer``.
 
@@ -206,7 +229,7 @@ class Speaker(Peer):
         if self._request:
             return f"the client noticed nothing, and sent {len(self._request):,} bytes"
         if self.engine.handshake_complete:
-            return "the client completed the handshake, and left"
+            return "the client completed the handshake, and left without asking for anything"
         return "the client left without a word" if self._left else ""
 
     @property

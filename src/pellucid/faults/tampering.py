@@ -18,11 +18,21 @@ from pellucid.handshake.effects import Flow, Receive, Send
 from pellucid.handshake.flow import Handshake
 from pellucid.messages import HandshakeMessage
 
-__all__ = ["STOPPED", "Edit", "Tamper", "TamperedServer", "edited", "refusing", "replaced", "stopping_before"]
+__all__ = [
+    "STOPPED",
+    "Edit",
+    "Tamper",
+    "TamperedServer",
+    "edited",
+    "left_out",
+    "refusing",
+    "replaced",
+    "stopping_before",
+]
 
 #: Gives what is said in the place of a message.
 Edit = Callable[[HandshakeMessage], HandshakeMessage]
-#: Gives what is done in the place of an effect, or raises what the server fails with.
+#: Gives what is done in the place of an effect, None being nothing, or raises what the server fails with.
 Tamper = Callable[[Any], Any]
 
 Message = TypeVar("Message", bound=HandshakeMessage)
@@ -60,7 +70,7 @@ def _tampered(flow: Flow[None], tamper: Tamper) -> Flow[None]:
     while True:
         replaced = tamper(effect)
         try:
-            answer = yield replaced
+            answer = None if replaced is None else (yield replaced)
         except TLSError as error:
             effect = flow.throw(error)
         else:
@@ -94,6 +104,22 @@ def replaced(kind: type[HandshakeMessage], change: Callable[[bytes], bytes]) -> 
         return changed
 
     return edit
+
+
+def left_out(kind: type[HandshakeMessage]) -> tuple[Edit, Tamper]:
+    """Messages of one kind are never said, nor hashed; both are needed for that."""
+
+    def silence(message: HandshakeMessage) -> HandshakeMessage:
+        if not isinstance(message, kind):
+            return message
+        silent = copy.deepcopy(message)
+        silent.raw = b""
+        return silent
+
+    def skip(effect: Any) -> Any:
+        return None if isinstance(effect, Send) and not effect.message.raw else effect
+
+    return silence, skip
 
 
 def refusing(error: Callable[[], TLSError]) -> Tamper:

@@ -9,7 +9,7 @@ from pellucid.connection import ServerConnection
 from pellucid.faults.bench import Bench
 from pellucid.faults.fault import Fault, Prepare, broken, detected
 from pellucid.faults.pages import page
-from pellucid.faults.peers import Ending, Peer, Script, Sieve, Speaker
+from pellucid.faults.peers import Ending, Lossy, Peer, Script, Sieve, Speaker
 from pellucid.faults.tampering import TamperedServer, stopping_before
 from pellucid.messages import Certificate, tls12
 
@@ -26,6 +26,9 @@ _SSH = b"SSH-2.0-OpenSSH_9.2\r\n"
 #: What of a ClientHello goes into one packet of Ethernet's 1,500 bytes (IPv6, TCP with timestamps), and is
 #: exceeded by one with a post-quantum key share.
 _ONE_PACKET_BYTES = 1400
+
+#: And of a server's answer into two, over IPv4 with timestamps.
+_TWO_PACKETS_BYTES = 2 * 1448
 
 _WAITS = 7  # exit code of a timeout
 
@@ -52,6 +55,12 @@ def _cut(where: str) -> Prepare:
         return lambda: Speaker(ServerConnection(config), page(), cut=where)
 
     return prepare
+
+
+def _losing_packets(bench: Bench) -> Callable[[], Peer]:
+    many = (*bench.names, *(f"server-{number:02}.pellucid.example" for number in range(1, 100)))
+    config = bench.server(bench.laboratory.issue("ecdsa", many).credential)
+    return lambda: Lossy(_TWO_PACKETS_BYTES, Speaker(ServerConnection(config), page()))
 
 
 def _silent_to_large(bench: Bench) -> Callable[[], Peer]:
@@ -108,6 +117,14 @@ TRANSPORT: tuple[Fault, ...] = (
         "The server begins, and falls silent before its certificate.",
         _stopping(None),
         exit_code=_WAITS,
+    ),
+    broken(
+        "stalled_mid_flight_packets",
+        f"Of a long certificate the first {_TWO_PACKETS_BYTES:,} bytes come, as if what is behind two packets"
+        " were lost on the way.",
+        _losing_packets,
+        exit_code=_WAITS,
+        diagnosis="stalled_mid_flight",
     ),
     broken(
         "closed_during_handshake",
