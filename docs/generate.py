@@ -5,10 +5,12 @@ tests/test_docs.py compares the pages with `pages()`, so that they cannot fall b
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from pellucid.alerts import ALERTS
 from pellucid.cli.standings import standings
+from pellucid.diagnosis.catalogue import CATALOGUE, Row
 from pellucid.errors import Reason
 from pellucid.faults import FAULTS, Fault
 from pellucid.trace.glossary import Entry
@@ -46,12 +48,30 @@ TABLES = {
 # In a table there is room for less.
 SHORT = {"no: one stolen key opens every recording": "no"}
 
+TESTS = HERE.parent / "tests"
+
 DIAGNOSIS = """# Why a connection failed
 
-A failure has a stable id: the `id` of `failure` in JSON, and nearly always the `reason` of the `TLSError`.
-Below, what follows from it and what to do (`src/pellucid/trace/failures.toml`), the alert that this side
-sends, and the faults that show it ([faults.md](faults.md)): `pellucid demo --fault ID`.
+A failure has a diagnosis with a stable id: `failure` in JSON, `error.diagnosis` of a `TLSError`, and
+`pellucid.diagnose(error)` of any exception that a call raises, such as a `TimeoutError`. It says what was
+observed, with the evidence, what follows from that, what is possible, what to do, and how to confirm it.
+Rules (`src/pellucid/diagnosis/rules.py`) make it of the evidence, the words are in
+`src/pellucid/trace/failures.toml`, and in `variants.toml` beside it where the evidence tells more.
 This page is made by `python docs/generate.py`.
+
+## The catalogue
+
+What people meet most. The alert is given as the side sees it that is told the id: "sent" by it, or
+"received". Each row is shown by faults ([faults.md](faults.md); `pellucid demo --fault ID`), against which
+`tests/faults/test_our_client.py`, `tests/cli/test_faults.py` and `tests/diagnosis/test_errors_explain.py`
+hold id, alert and exit code, and by the tests that it names, most of them with real peers.
+
+"""
+DIAGNOSIS_HEAD = ("row", "id", "what happens", "alert", "how it is told", "fix", "shown by")
+
+ALL_FAILURES = """## All failures
+
+What follows from each and what to do, the alert that this side sends, and the faults that show it.
 """
 
 FAULTS_PAGE = """# Servers that fail on purpose
@@ -130,9 +150,12 @@ def _marked(text: str) -> str:
 
 
 def diagnosis() -> str:
-    parts = [DIAGNOSIS]
+    tests = tests_by_id()
+    rows = [DIAGNOSIS_HEAD, ("---",) * len(DIAGNOSIS_HEAD)]
+    rows += [_catalogue_row(row, tests.get(row.id, [])) for row in CATALOGUE]
+    parts = [DIAGNOSIS + "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n", ALL_FAILURES]
     for key, entry in sorted(texts("failures.toml").items()):
-        parts.append(f"## {key}\n")
+        parts.append(f"### {key}\n")
         parts += [
             f"- {label}: {_plain(entry[label])}"
             for label in ("inferred", "possible", "fix", "confirm")
@@ -149,6 +172,50 @@ def diagnosis() -> str:
             parts.append(f"- read on: {entry['rfc']}")
         parts.append("")
     return "\n".join(parts)
+
+
+def _catalogue_row(row: Row, tests: list[str]) -> tuple[str, ...]:
+    shown = [f"fault `{fault.id}`" for fault in faults_of(row)] + [f"`{test}`" for test in tests]
+    return (
+        str(row.number),
+        f"[{row.id}](#{row.id})",
+        row.situation,
+        " or ".join(map(_alert, row.alerts)) or "none",
+        row.told,
+        _plain(texts("failures.toml")[row.id]["fix"]),
+        "; ".join(shown),
+    )
+
+
+def _alert(told: str) -> str:
+    """``unknown_ca, sent`` as it stands in a list of alternatives."""
+    name, _, direction = told.partition(", ")
+    return f"{name} ({direction})"
+
+
+def faults_of(row: Row) -> list[Fault]:
+    """The faults of this row: of those of its cause, the ones with one of its alerts, where it has any."""
+    told = {fault.id: f"{fault.alert}, {fault.direction}" for fault in FAULTS.values()}
+    causes = [fault for fault in FAULTS.values() if fault.cause == row.id]
+    return [fault for fault in causes if told[fault.id] in row.alerts or not row.alerts]
+
+
+def tests_by_id() -> dict[str, list[str]]:
+    """The tests that say what they show (`pytest.mark.shows`), by id, each as ``file.py::test``."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef):
+                for identifier in _shown(node):
+                    name = f"{path.relative_to(TESTS.parent).as_posix()}::{node.name}"
+                    found.setdefault(identifier, []).append(name)
+    return found
+
+
+def _shown(function: ast.FunctionDef) -> list[str]:
+    calls = [mark for mark in function.decorator_list if isinstance(mark, ast.Call)]
+    marks = [mark for mark in calls if ast.unparse(mark.func) == "pytest.mark.shows"]
+    return [ast.literal_eval(argument) for mark in marks for argument in mark.args]
 
 
 def faults() -> str:

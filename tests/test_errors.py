@@ -20,12 +20,16 @@ from pellucid.errors import (
     Misuse,
     PeerIncompatible,
     PeerMisbehaved,
+    PreambleFailed,
     Reason,
     TLSError,
 )
 
 SOURCE = Path(pellucid.errors.__file__).parent
-CLASSES = [AlertReceived, BadMessage, CertificateRejected, Misuse, PeerIncompatible, PeerMisbehaved]
+CLASSES = [
+    *(AlertReceived, BadMessage, CertificateRejected, Misuse, PeerIncompatible, PeerMisbehaved),
+    PreambleFailed,
+]
 A = AlertDescription
 
 
@@ -199,6 +203,7 @@ PARTS = [
     (Reason.NO_SHARED_VERSION, {"PeerIncompatible", "PeerMisbehaved"}),
     (Reason.MISSING_INTERMEDIATE, {"CertificateRejected"}),
     (Reason.ALERT_RECEIVED, {"AlertReceived"}),
+    (Reason.STARTTLS_NOT_OFFERED, {"PreambleFailed"}),
     (Reason.BAD_CONFIGURATION, {"Misuse"}),
 ]
 
@@ -233,6 +238,8 @@ def test_there_are_no_other_classes() -> None:
         (CertificateRejected, "peer"),
         (PeerMisbehaved, "peer"),
         (PeerIncompatible, "both"),
+        # A proxy or a server before TLS: whether it lacks what was asked for does not show.
+        (PreambleFailed, "unknown"),
         (Misuse, "us"),
     ],
 )

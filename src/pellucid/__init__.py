@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pellucid import aio
-    from pellucid.config import ClientConfig, ServerConfig
+    from pellucid.config import ClientConfig, ReloadableConfig, ServerConfig
     from pellucid.connection import ClientConnection, ServerConnection
+    from pellucid.diagnosis import Diagnosis
     from pellucid.errors import (
         AlertReceived,
         BadMessage,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         Misuse,
         PeerIncompatible,
         PeerMisbehaved,
+        PreambleFailed,
         Reason,
         TLSError,
     )
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
         KeyUpdated,
         PeerClosed,
         SessionReceived,
+        SignatureWanted,
     )
-    from pellucid.identity import Credential, TrustStore
+    from pellucid.identity import AllowedClients, Credential, TrustStore
     from pellucid.identity.revocation import RevocationLists
-    from pellucid.io.blocking import TLSListener, TLSSocket, connect, listen
+    from pellucid.io.blocking import TLSListener, TLSSocket, connect, listen, wrap
+    from pellucid.io.diagnosing import diagnose
     from pellucid.io.revocation import NetworkStatus
     from pellucid.io.stapling import StapleFetcher
     from pellucid.result import Negotiated
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "pellucid.config": ("ClientConfig", "ServerConfig"),
+    "pellucid.config": ("ClientConfig", "ReloadableConfig", "ServerConfig"),
     "pellucid.connection": ("ClientConnection", "ServerConnection"),
     "pellucid.errors": (
         "AlertReceived",
@@ -52,6 +56,7 @@ _HOMES = {
         "Misuse",
         "PeerIncompatible",
         "PeerMisbehaved",
+        "PreambleFailed",
         "Reason",
         "TLSError",
     ),
@@ -62,11 +67,14 @@ _HOMES = {
         "KeyUpdated",
         "PeerClosed",
         "SessionReceived",
+        "SignatureWanted",
     ),
-    "pellucid.identity": ("Credential", "TrustStore"),
+    "pellucid.identity": ("AllowedClients", "Credential", "TrustStore"),
     "pellucid.identity.revocation": ("RevocationLists",),
+    "pellucid.diagnosis": ("Diagnosis",),
     "pellucid.io": ("aio",),
-    "pellucid.io.blocking": ("TLSListener", "TLSSocket", "connect", "listen"),
+    "pellucid.io.blocking": ("TLSListener", "TLSSocket", "connect", "listen", "wrap"),
+    "pellucid.io.diagnosing": ("diagnose",),
     "pellucid.io.revocation": ("NetworkStatus",),
     "pellucid.io.stapling": ("StapleFetcher",),
     "pellucid.result": ("Negotiated",),
@@ -77,12 +85,14 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AlertReceived",
+    "AllowedClients",
     "BadMessage",
     "CertificateRejected",
     "ClientConfig",
     "ClientConnection",
     "Credential",
     "DataReceived",
+    "Diagnosis",
     "Event",
     "ExternalPsk",
     "HandshakeCompleted",
@@ -93,7 +103,9 @@ __all__ = [
     "PeerClosed",
     "PeerIncompatible",
     "PeerMisbehaved",
+    "PreambleFailed",
     "Reason",
+    "ReloadableConfig",
     "RevocationLists",
     "ServerConfig",
     "ServerConnection",
@@ -101,6 +113,7 @@ __all__ = [
     "SessionReceived",
     "SessionCache",
     "SessionStore",
+    "SignatureWanted",
     "StapleFetcher",
     "TLSError",
     "TLSListener",
@@ -110,7 +123,9 @@ __all__ = [
     "TrustStore",
     "aio",
     "connect",
+    "diagnose",
     "listen",
+    "wrap",
 ]
 
 

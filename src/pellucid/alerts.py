@@ -9,6 +9,14 @@ _A = AlertDescription
 ALERTS: dict[Reason, AlertDescription | None] = {
     # A plain-HTTP peer cannot read an alert, and bytes of ours might confuse it further.
     Reason.NOT_TLS: None,
+    Reason.STARTTLS_INJECTION: None,  # TLS has not begun, as in all of these
+    Reason.STARTTLS_NOT_OFFERED: None,
+    Reason.STARTTLS_REFUSED: None,
+    Reason.STARTTLS_WRONG_PROTOCOL: None,
+    Reason.PROXY_AUTHENTICATION_FAILED: None,
+    Reason.PROXY_REFUSED: None,
+    Reason.PROXY_CANNOT_CONNECT: None,
+    Reason.NOT_A_PROXY: None,
     Reason.UNEXPECTED_MESSAGE: _A.unexpected_message,
     Reason.UNEXPECTED_RECORD: _A.unexpected_message,
     Reason.BAD_CHANGE_CIPHER_SPEC: _A.unexpected_message,
@@ -65,6 +73,8 @@ ALERTS: dict[Reason, AlertDescription | None] = {
     Reason.NO_SHARED_DH_GROUP: _A.insufficient_security,
     Reason.NO_SHARED_SIGNATURE_SCHEME: _A.handshake_failure,
     Reason.NO_SUITABLE_CERTIFICATE: _A.handshake_failure,
+    # RFC 7250 4.2: without a type in common, "a fatal alert of type "unsupported_certificate"."
+    Reason.NO_SHARED_CERTIFICATE_TYPE: _A.unsupported_certificate,
     Reason.NO_SHARED_APPLICATION_PROTOCOL: _A.no_application_protocol,
     # RFC 7507 3 has an alert of its own for it.
     Reason.INAPPROPRIATE_FALLBACK: _A.inappropriate_fallback,
@@ -100,7 +110,9 @@ ALERTS: dict[Reason, AlertDescription | None] = {
     Reason.ISSUER_NOT_A_CA: _A.bad_certificate,
     Reason.CERTIFICATE_CHAIN_TOO_LONG: _A.bad_certificate,
     # The same.
+    Reason.NAME_CONSTRAINT_VIOLATED: _A.certificate_unknown,
     Reason.KEY_NOT_PINNED: _A.certificate_unknown,
+    Reason.RAW_KEY_NOT_TRUSTED: _A.certificate_unknown,
     # RFC 9846 6.2: "when access control was applied, the sender decided not to proceed with negotiation"
     Reason.CLIENT_NOT_ALLOWED: _A.access_denied,
     Reason.CERTIFICATE_REJECTED: _A.certificate_unknown,

@@ -5,8 +5,13 @@ programs may compare. Which alert the peer is sent follows from the reason alone
 ``pellucid.alerts.alert_for``. So code that finds a fault says what it found, and nothing else.
 """
 
+from __future__ import annotations
+
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from pellucid.diagnosis import Diagnosis, Evidence
 
 
 class Reason(StrEnum):
@@ -14,6 +19,7 @@ class Reason(StrEnum):
 
     # the peer broke the rules of the protocol
     NOT_TLS = "not_tls"
+    STARTTLS_INJECTION = "starttls_injection"
     UNEXPECTED_MESSAGE = "unexpected_message"
     UNEXPECTED_RECORD = "unexpected_record"
     BAD_CHANGE_CIPHER_SPEC = "bad_change_cipher_spec"
@@ -66,6 +72,7 @@ class Reason(StrEnum):
     NO_SHARED_DH_GROUP = "no_shared_dh_group"
     NO_SHARED_SIGNATURE_SCHEME = "no_shared_signature_scheme"
     NO_SUITABLE_CERTIFICATE = "no_suitable_certificate"
+    NO_SHARED_CERTIFICATE_TYPE = "no_shared_certificate_type"
     NO_SHARED_APPLICATION_PROTOCOL = "no_shared_application_protocol"
     INAPPROPRIATE_FALLBACK = "inappropriate_fallback"
     EXTENDED_MASTER_SECRET_MISSING = "extended_master_secret_missing"
@@ -93,13 +100,24 @@ class Reason(StrEnum):
     BAD_CERTIFICATE = "bad_certificate"
     UNSUPPORTED_CERTIFICATE = "unsupported_certificate"
     ISSUER_NOT_A_CA = "issuer_not_a_ca"
+    NAME_CONSTRAINT_VIOLATED = "name_constraint_violated"
     CERTIFICATE_CHAIN_TOO_LONG = "certificate_chain_too_long"
     KEY_NOT_PINNED = "key_not_pinned"
+    RAW_KEY_NOT_TRUSTED = "raw_key_not_trusted"
     CLIENT_NOT_ALLOWED = "client_not_allowed"
     CERTIFICATE_REJECTED = "certificate_rejected"
 
     # the peer sent an alert
     ALERT_RECEIVED = "alert_received"
+
+    # what precedes TLS on the connection: a proxy, or the dialogue of STARTTLS
+    STARTTLS_NOT_OFFERED = "starttls_not_offered"
+    STARTTLS_REFUSED = "starttls_refused"
+    STARTTLS_WRONG_PROTOCOL = "starttls_wrong_protocol"
+    PROXY_AUTHENTICATION_FAILED = "proxy_authentication_failed"
+    PROXY_REFUSED = "proxy_refused"
+    PROXY_CANNOT_CONNECT = "proxy_cannot_connect"
+    NOT_A_PROXY = "not_a_proxy"
 
     # our own caller or our own configuration
     BAD_CONFIGURATION = "bad_configuration"
@@ -125,6 +143,10 @@ class TLSError(Exception):
 
     blame: ClassVar[str] = "unknown"
 
+    #: What was known of the connection when it failed; None of an error that no connection has raised.
+    evidence: Evidence | None = None
+    _diagnosis: Diagnosis | None = None
+
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(reason, detail)
         self.reason = reason
@@ -134,6 +156,16 @@ class TLSError(Exception):
 
     def __str__(self) -> str:
         return f"{self.detail or self.reason.replace('_', ' ')} [{self.reason}]"
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """Why it failed, on what evidence, and what to do: made when first asked for."""
+        if self._diagnosis is None:
+            # Nothing else of the package is needed by an error that nobody asks.
+            from pellucid.diagnosis import diagnose_error  # noqa: PLC0415
+
+            self._diagnosis = diagnose_error(self, self.evidence)
+        return self._diagnosis
 
 
 class PeerMisbehaved(TLSError):
@@ -172,6 +204,14 @@ class CertificateRejected(TLSError):
     def __init__(self, reason: Reason, detail: str = "", *, certificate: bytes | None = None) -> None:
         super().__init__(reason, detail)
         self.certificate = certificate
+
+
+class PreambleFailed(TLSError):
+    """TLS could not begin: a proxy, or a server that was asked for STARTTLS, has said no or something else.
+
+    ``blame`` stays "unknown": whether they lack what was asked for, or were the wrong ones to ask, does not
+    show.
+    """
 
 
 class AlertReceived(TLSError):

@@ -1,7 +1,11 @@
 """What ``receive_data`` tells its caller: a small vocabulary, in the order in which things happened."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
 
+from pellucid.codes import SignatureScheme
+from pellucid.errors import Misuse, Reason
+from pellucid.identity import Credential
 from pellucid.result import Negotiated
 from pellucid.sessions import Session
 
@@ -47,4 +51,24 @@ class PeerClosed:
     """The peer sent close_notify: all that it sent has arrived. Sending is still possible."""
 
 
-Event = HandshakeCompleted | DataReceived | SessionReceived | KeyUpdated | PeerClosed
+@dataclass(frozen=True, slots=True)
+class SignatureWanted:
+    """The handshake waits for a signature of ``data`` by ``scheme``, with the key of ``credential``.
+
+    ``Connection.provide_signature`` takes it, ``refuse_signature`` the reason why there is none. ``data`` is
+    what is to be signed, and not a hash of it; ``tls12``: it is a handshake of TLS 1.2.
+    """
+
+    credential: Credential
+    scheme: SignatureScheme
+    data: bytes = field(repr=False)
+    tls12: bool = False
+
+    def sign(self) -> bytes | Awaitable[bytes]:
+        """Ask the credential's function. Gives what it gives: an awaitable, of a coroutine function."""
+        if self.credential.signer is None:
+            raise Misuse(Reason.INTERNAL_ERROR, "the credential has its key, and signs by itself")
+        return self.credential.signer.function(self.scheme, self.data)
+
+
+Event = HandshakeCompleted | DataReceived | SessionReceived | KeyUpdated | PeerClosed | SignatureWanted

@@ -14,8 +14,9 @@ class Negotiated:
     where a server of TLS 1.2 used a finite field of its own.
     ``signature_scheme`` is what the server signed with, None in a resumed or pre-shared-key
     handshake. ``peer_chain`` is the peer's certificates, DER, its own first; in a resumed handshake
-    those of the first one; empty where the peer showed none. ``peer_identity`` is the proof that
-    ``peer_chain`` was verified in this handshake. ``server_name`` is what the client asked for.
+    those of the first one; empty where the peer showed none. ``peer_raw_public_key`` is the peer's key in DER
+    (SubjectPublicKeyInfo), likewise, where it showed that alone (RFC 7250); b"" otherwise. ``peer_identity``
+    is the proof that they were verified in this handshake. ``server_name`` is what the client asked for.
     """
 
     protocol: ProtocolVersion
@@ -24,6 +25,7 @@ class Negotiated:
     signature_scheme: SignatureScheme | None = None
     alpn: str | None = None
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    peer_raw_public_key: bytes = field(default=b"", repr=False)
     peer_identity: VerifiedIdentity | None = None
     resumed: bool = False
     server_name: str | None = None

@@ -11,7 +11,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa, x25519
 
 from pellucid.codes import SignatureScheme
-from pellucid.crypto.signatures import CERTIFICATE_VERIFY_SCHEMES, SCHEMES, schemes_for, sign, verify
+from pellucid.crypto.signatures import (
+    CERTIFICATE_VERIFY_SCHEMES,
+    SCHEMES,
+    is_too_costly,
+    schemes_for,
+    sign,
+    verify,
+)
 from pellucid.errors import CertificateRejected, Misuse, PeerMisbehaved, Reason
 
 S = SignatureScheme
@@ -200,6 +207,16 @@ def test_an_rsa_key_that_costs_too_much_is_refused() -> None:
     with pytest.raises(CertificateRejected, match="8193 bits; 8192 is the most") as caught:
         verify(rsa_public_key(8193), S.rsa_pss_rsae_sha256, bytes(1025), DATA)
     assert caught.value.reason is Reason.UNSUPPORTED_CERTIFICATE
+
+
+def test_an_rsa_key_whose_exponent_costs_too_much_is_refused() -> None:
+    modulus = rsa_public_key(2048).public_numbers().n
+    for bits in (64, 65, 2047):
+        key = rsa.RSAPublicNumbers((1 << (bits - 1)) + 1, modulus).public_key()
+        assert is_too_costly(key) is (bits > 64)
+        with pytest.raises((CertificateRejected, PeerMisbehaved)) as caught:
+            verify(key, S.rsa_pss_rsae_sha256, bytes(256), DATA)
+        assert caught.value.reason is (Reason.UNSUPPORTED_CERTIFICATE if bits > 64 else Reason.BAD_SIGNATURE)
 
 
 @pytest.mark.parametrize("bits", [2048, 8192])

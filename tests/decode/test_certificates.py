@@ -17,6 +17,7 @@ from pellucid.decode.telling import Budget, Story
 from pellucid.identity import TrustStore
 from pellucid.trace.events import CertificateEvent, CheckEvent, Side
 from pellucid.trace.narration import narrate
+from pellucid.trace.paths import PathsEvent
 
 CHAIN = credential().chain
 ROOT = "CN=Pellucid Laboratory Root"
@@ -33,7 +34,7 @@ def watched(*, trust: TrustStore | None, name: str = NAME, now: float = NOW) -> 
 
 def told(story: Story) -> tuple[CertificateEvent, CheckEvent]:
     story.finish_flight()
-    certificate, check = story.trace.events
+    certificate, check = (event for event in story.trace.events if not isinstance(event, PathsEvent))
     assert isinstance(certificate, CertificateEvent)
     assert isinstance(check, CheckEvent)
     return certificate, check
@@ -72,6 +73,58 @@ def test_what_is_wrong_is_told_and_the_key_is_there_nevertheless(
     assert not check.ok
     assert reason in {one.verdict for one in certificate.path}
     assert "ok" not in {one.verdict for one in certificate.path}
+
+
+def paths(story: Story) -> list[PathsEvent]:
+    story.finish_flight()
+    return [event for event in story.trace.events if isinstance(event, PathsEvent)]
+
+
+def test_of_a_refused_chain_the_candidate_paths_are_told_as_by_who_takes_part() -> None:
+    w, story = watched(trust=laboratory().trust, now=NOW + 10 * YEAR)
+    judge(w, "server", CHAIN)
+    (event,) = paths(story)
+    assert (event.side, event.whose, event.ok, event.by_onlooker) == ("client", "server", False, True)
+    assert [verdict.profile for verdict in event.verdicts] == ["web", "private", "openssl", "python"]
+    assert {verdict.rule for verdict in event.verdicts} == {"dates"}
+    (candidate,) = event.candidates
+    assert (candidate.end, len(candidate.certificates)) == ("trusted", 3)
+    assert {check.rule for check in candidate.failed} == {"dates"}
+
+
+def test_who_reads_the_capture_goes_through_the_paths_and_not_the_client() -> None:
+    w, story = watched(trust=TrustStore.empty())
+    judge(w, "server", CHAIN)
+    paths(story)
+    (step,) = (
+        step for step in narrate(story.trace.events) if step.title == "goes through the candidate paths"
+    )
+    assert step.onlooker
+
+
+def test_of_a_chain_that_holds_or_that_nobody_judges_no_paths_are_told() -> None:
+    for options in ({"trust": laboratory().trust}, {"trust": None}):
+        w, story = watched(**options)
+        judge(w, "server", CHAIN)
+        assert paths(story) == []
+
+
+def test_the_paths_speak_of_the_side_that_has_shown_them() -> None:
+    w, story = watched(trust=TrustStore.empty())
+    judge(w, "server", CHAIN[:1])
+    (event,) = paths(story)
+    assert "the server leaves out an intermediate" in event.verdicts[0].sentence
+    assert "the peer" not in event.candidates[0].failed[-1].found
+
+
+def test_no_more_chains_are_explained_than_the_limit() -> None:
+    budget = Budget(2**20, explained_left=1)
+    for expected in (1, 0):
+        story = Story(int(NOW * 1e9), budget, reveal_secrets=False)
+        w = Watched(story, {}, KeyMaterial(), Sessions(), TrustStore.empty())
+        w.agreed["server_name"] = NAME
+        judge(w, "server", CHAIN)
+        assert len(paths(story)) == expected
 
 
 def test_without_a_name_in_the_hello_any_name_of_the_certificate_will_do() -> None:

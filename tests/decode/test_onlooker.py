@@ -20,7 +20,7 @@ from pellucid.identity.lab import Laboratory
 from pellucid.trace.details import details_of
 from pellucid.trace.ending import summary_rows
 from pellucid.trace.events import CertificateEvent, CheckEvent, Event, KeysEvent, SecretEvent
-from pellucid.trace.failure import Failure
+from pellucid.trace.failure import Diagnosis
 from pellucid.trace.html import page
 from pellucid.trace.json import dumps, schema
 from pellucid.trace.narration import Step, narrate
@@ -59,7 +59,7 @@ def steps(found: Decoded) -> list[Step]:
     return narrate(events(found))
 
 
-def failure(found: Decoded) -> Failure:
+def failure(found: Decoded) -> Diagnosis:
     assert found.outcome is not None
     assert found.outcome.failure is not None
     return found.outcome.failure

@@ -18,7 +18,7 @@ from pellucid.identity import TrustStore
 from pellucid.keys import traffic_keys
 from pellucid.record import Sealer
 from pellucid.trace.events import AlertEvent, OutcomeEvent
-from pellucid.trace.failure import Failure
+from pellucid.trace.failure import Diagnosis
 from pellucid.trace.texts import texts
 
 
@@ -43,7 +43,7 @@ def outcome(found: Decoded) -> OutcomeEvent:
     return found.outcome
 
 
-def failure(found: Decoded) -> Failure:
+def failure(found: Decoded) -> Diagnosis:
     told = outcome(found)
     assert told.status == "failed"
     assert told.failure is not None

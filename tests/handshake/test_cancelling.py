@@ -6,7 +6,7 @@ import traceback
 from typing import Literal
 
 import pytest
-from loopback import client_config, connect_pair, server_config, shake_hands
+from loopback import client_config, connect_pair, server_config, shake_hands, split_records
 from rogue import plaintext
 
 from pellucid import (
@@ -29,16 +29,6 @@ Side = Literal["client", "server"]
 SIDES: tuple[Side, Side] = ("client", "server")
 
 
-def records(data: bytes) -> list[bytes]:
-    """The records of a flight, each with its header."""
-    found = []
-    while data:
-        size = 5 + int.from_bytes(data[3:5], "big")
-        found.append(data[:size])
-        data = data[size:]
-    return found
-
-
 def alerts_sent(trace: Trace, side: str) -> list[str]:
     alerts = (event for event in trace.events if isinstance(event, AlertEvent))
     return [event.description for event in alerts if (event.side, event.direction) == (side, "sent")]
@@ -56,7 +46,7 @@ def part_of_the_way(side: Side, step: int, trace: Trace) -> tuple[Connection, Co
     if side == "client":
         if step:
             server.receive_data(client.data_to_send())
-            flight = records(server.data_to_send())
+            flight = split_records(server.data_to_send())
             # The last is what completes it: one less is the most.
             assert step < len(flight) + 1
             client.receive_data(b"".join(flight[: step - 1]))
@@ -66,7 +56,7 @@ def part_of_the_way(side: Side, step: int, trace: Trace) -> tuple[Connection, Co
     if step > 1:
         flight = server.data_to_send()
         client.receive_data(flight)
-        server.receive_data(b"".join(records(client.data_to_send())[: step - 2]))
+        server.receive_data(b"".join(split_records(client.data_to_send())[: step - 2]))
     return server, client
 
 

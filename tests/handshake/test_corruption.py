@@ -12,7 +12,7 @@ from functools import cache
 from hashlib import shake_128
 
 import pytest
-from loopback import NAME, client_config, clock, credential, server_config
+from loopback import NAME, client_config, clock, credential, server_config, split_records
 
 from pellucid import ClientConnection, ServerConnection, TLSError
 from pellucid.alerts import alert_for
@@ -79,13 +79,6 @@ class Recording:
         return self.to_client if side == "client" else self.to_server
 
 
-def records(data: bytes) -> Iterator[bytes]:
-    while data:
-        end = HEADER + int.from_bytes(data[3:HEADER], "big")
-        yield data[:end]
-        data = data[end:]
-
-
 @cache
 def recording() -> Recording:
     client, secrets = endpoint("client")
@@ -94,7 +87,7 @@ def recording() -> Recording:
 
     def turn(speaker: Connection, listener: Connection, kept: list[bytes]) -> None:
         said = speaker.data_to_send()
-        kept += records(said)
+        kept += split_records(said)
         listener.receive_data(said)
 
     turn(client, server, found.to_server)
@@ -136,7 +129,7 @@ def play(side: str, flights: list[bytes]) -> tuple[Connection, Secrets, TLSError
 
 def alert_sent(victim: Connection, side: str, secrets: Secrets) -> AlertDescription | None:
     """The description of the alert that a failed connection leaves last, under whatever key it has."""
-    said = list(records(victim.data_to_send()))
+    said = list(split_records(victim.data_to_send()))
     assert victim.data_to_send() == b""
     if not said:
         return None

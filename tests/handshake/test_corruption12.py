@@ -15,7 +15,8 @@ from itertools import product
 from typing import Any
 
 import pytest
-from loopback import NAME, NOW, client12, credential, server12
+from loopback import NAME, NOW, client12, credential, server12, split_records
+from raw_keys import RAW, asking, raw_credential, showing, spki, trusting
 
 from pellucid import (
     ClientConnection,
@@ -66,10 +67,13 @@ RSA_SERVER = {"credentials": [credential("rsa")]}
 GCM = SUITES12[CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]
 CBC = SUITES12[CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA256]
 MUTUAL = ED25519_SERVER | {"client_authentication": "required"}
+RAW_CLIENT = {"trust": trusting(spki("ed25519")), "peer_certificate_types": [RAW], **showing("ed25519")}
+RAW_SERVER = {"credentials": [raw_credential("ed25519")], **asking("ed25519")}
 
 #: Nothing in them is random but by our entropy: neither x25519, nor Ed25519, nor RSA key exchange.
 SCENES = {
     "mutual, with a ticket": Scene(GCM, ED25519, MUTUAL),
+    "mutual, by raw public keys": Scene(GCM, RAW_CLIENT, RAW_SERVER),
     "RSA, with a session ID": Scene(CBC, {}, RSA_SERVER, tickets=False),
     "resumed by ticket": Scene(GCM, {}, ED25519_SERVER, after="with a ticket"),
     "resumed by ticket, with a new one": Scene(GCM, {}, ED25519_SERVER, after="with a ticket", seconds=LATER),
@@ -149,13 +153,6 @@ def ticket_keys() -> TicketKeys:
     return keys
 
 
-def records(data: bytes) -> Iterator[bytes]:
-    while data:
-        end = HEADER + int.from_bytes(data[3:HEADER], "big")
-        yield data[:end]
-        data = data[end:]
-
-
 @cache
 def recording(name: str) -> Recording:
     scene = (SCENES | FIRST)[name]
@@ -163,17 +160,17 @@ def recording(name: str) -> Recording:
     found = Recording()
     for _ in range(4):
         to_server = client.data_to_send()
-        found.to_server += records(to_server)
+        found.to_server += split_records(to_server)
         server.receive_data(to_server)
         to_client = server.data_to_send()
-        found.to_client += records(to_client)
+        found.to_client += split_records(to_client)
         for event in client.receive_data(to_client):
             if isinstance(event, SessionReceived):
                 found.session = event.session
     for speaker, listener, kept in ((client, server, found.to_server), (server, client, found.to_client)):
         speaker.send_data(DATA["client" if speaker is client else "server"])
         said = speaker.data_to_send()
-        kept.extend(records(said))
+        kept.extend(split_records(said))
         listener.receive_data(said)
     cache = server._hs.config.cache
     assert isinstance(cache, Cache)
@@ -232,9 +229,9 @@ def test_what_the_handshakes_are_made_of_is_not_random() -> None:
     """A recording is worth something only if a fresh endpoint says what the recorded one said."""
     for name, scene in SCENES.items():
         client, server = endpoint(scene, "client")[0], endpoint(scene, "server")[0]
-        assert [*records(client.data_to_send())] == recording(name).to_server[:1]
+        assert [*split_records(client.data_to_send())] == recording(name).to_server[:1]
         server.receive_data(recording(name).to_server[0])
-        said = [*records(server.data_to_send())]
+        said = [*split_records(server.data_to_send())]
         assert said == recording(name).to_client[: len(said)]
 
 
@@ -243,7 +240,7 @@ def test_what_the_handshakes_are_made_of_is_not_random() -> None:
 
 def alert_sent(played: Played) -> AlertDescription | None:
     """The description of the alert that a failed connection leaves last, protected or not."""
-    said = [*records(played.victim.data_to_send())]
+    said = [*split_records(played.victim.data_to_send())]
     assert played.victim.data_to_send() == b""
     if not said:
         return None

@@ -14,6 +14,7 @@ from rogue import (
     edit,
     framed,
     plaintext,
+    put,
     refuses_data,
     replace,
     rogue_client,
@@ -53,10 +54,6 @@ class Fault(NamedTuple):
     error: type[TLSError]
     reason: Reason
     suites: dict[str, Any] = X25519
-
-
-def put(kind: type, **values: Any) -> Tamper:
-    return edit(kind, lambda message: [setattr(message, name, value) for name, value in values.items()])
 
 
 def share(value: bytes) -> Tamper:

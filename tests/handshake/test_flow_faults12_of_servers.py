@@ -11,7 +11,18 @@ from typing import Any, NamedTuple
 import pytest
 from loopback import NOW, client12, connect_pair, credential, laboratory, server12
 from meeting import Meeting
-from rogue import Tamper, assert_refused, client_refuses, edit, framed, plaintext, replace, rogue_server, run
+from rogue import (
+    Tamper,
+    assert_refused,
+    client_refuses,
+    edit,
+    framed,
+    plaintext,
+    put,
+    replace,
+    rogue_server,
+    run,
+)
 
 from pellucid import ClientConnection, Reason, TLSError
 from pellucid.alerts import alert_for
@@ -43,10 +54,6 @@ class Fault(NamedTuple):
     error: type[TLSError]
     reason: Reason
     suites: dict[str, Any] = ECDHE
-
-
-def put(kind: type, **values: Any) -> Tamper:
-    return edit(kind, lambda message: [setattr(message, name, value) for name, value in values.items()])
 
 
 def signed(kind: type[tls12.ServerKeyExchange], change: Callable[[Any], object]) -> Tamper:

@@ -7,19 +7,19 @@ and the kind of its server's key, so a curve is for ECDHE alone, and an RSA cert
 
 from __future__ import annotations
 
-import dataclasses
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
 import pytest
 from loopback import NAME, client_config, connect_pair, credential, pump, server_config
+from matrices import comparable, converse
 from pages import assert_every_byte_has_an_owner
 
 from pellucid import ClientConfig, Misuse, Reason, ServerConfig, Trace
 from pellucid.codes import CipherSuite, ExtensionType, NamedGroup
 from pellucid.connection import Connection
 from pellucid.crypto.suites12 import SUITES12
-from pellucid.events import DataReceived, Event, HandshakeCompleted, PeerClosed, SessionReceived
+from pellucid.events import DataReceived, HandshakeCompleted, PeerClosed, SessionReceived
 from pellucid.messages import ServerHello
 from pellucid.policy import CURVES_12, FINITE_FIELDS, SUPPORTED_GROUPS, SUPPORTED_SIGNATURE_SCHEMES
 from pellucid.result import Negotiated
@@ -141,29 +141,6 @@ def configs(case: Case, trace: Trace) -> tuple[ClientConfig, ServerConfig]:
         client["credentials"] = [credential(case.client, "client")]
         server["client_authentication"] = "required"
     return client_config(**client), server_config(**server)
-
-
-def converse(client: Connection, server: Connection, piece: int | None) -> tuple[list[Event], list[Event]]:
-    """A handshake, data both ways, and an end on both sides."""
-    found = pump(client, server, piece)
-    client.send_data(b"question")
-    server.send_data(b"answer")
-    for connection in (client, server):
-        connection.close()
-    more = pump(client, server, piece)
-    return found[0] + more[0], found[1] + more[1]
-
-
-def comparable(events: list[Event]) -> list[Any]:
-    """What does not differ from one run to the next: a session's secret does."""
-    return [type(event) if isinstance(event, SessionReceived) else told(event) for event in events]
-
-
-def told(event: Event) -> Any:
-    if not isinstance(event, HandshakeCompleted):
-        return event
-    identity = event.negotiated.peer_identity
-    return dataclasses.replace(event.negotiated, peer_identity=None), identity and identity.names
 
 
 def check(case: Case, piece: int | None = None) -> tuple[list[Any], list[Any]]:

@@ -28,11 +28,11 @@ def name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def builder(subject: str, issuer: str, key: Any) -> x509.CertificateBuilder:
+def builder(subject: str | x509.Name, issuer: str, key: Any) -> x509.CertificateBuilder:
     start = dt.datetime.fromtimestamp(NOW - 3600, dt.UTC)
     return (
         x509.CertificateBuilder()
-        .subject_name(name(subject))
+        .subject_name(name(subject) if isinstance(subject, str) else subject)
         .issuer_name(name(issuer))
         .public_key(key.public_key())
         .serial_number(4711)
@@ -224,3 +224,13 @@ def test_a_tls_feature_without_a_name_makes_no_internal_error(server_name: str, 
     reason, alert = result(*chain_with(der(0x30, DNS), six), server_name)
     assert reason is not Reason.INTERNAL_ERROR
     assert (reason is not None, alert is not None) == (refused, refused)
+
+
+def test_a_name_that_the_library_warns_of_is_told_and_not_raised() -> None:
+    """As in an application whose warnings are errors, which those of the tests are."""
+    with pytest.warns(UserWarning, match="length"):
+        country = x509.NameAttribute(NameOID.COUNTRY_NAME, "not of two letters", _validate=False)
+    leaf = builder(x509.Name([country]), "an authority", KEY).sign(CA_KEY, hashes.SHA256())
+    for trace in (None, Trace()):
+        reason, alert = result(Unchecked(leaf), TrustStore.empty(), trace=trace)
+        assert (reason, alert) == (Reason.MISSING_INTERMEDIATE, AlertDescription.unknown_ca)

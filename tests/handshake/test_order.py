@@ -11,12 +11,15 @@ from typing import Any, NamedTuple, get_args
 
 import pytest
 from loopback import client12, client_config, connect_pair, credential, pump, server12, server_config
+from raw_keys import asking as asking_for_key
+from raw_keys import raw_client, raw_server
+from raw_keys import showing as showing_key
 from rogue import framed, send
 
 from pellucid import ClientConfig, ClientConnection, ExternalPsk, ServerConfig, ServerConnection, Trace
 from pellucid.codes import HandshakeType
 from pellucid.handshake.order import EMPTY_CERTIFICATE, ORDERS, Side, Step, Version
-from pellucid.messages import Certificate
+from pellucid.messages import Certificate, tls12
 from pellucid.messages.reading import TLS12_MESSAGES, TLS13_MESSAGES
 from pellucid.trace.events import MessageEvent, StateEvent
 
@@ -61,7 +64,9 @@ def walk(version: Version, side: Side, steps: list[Step]) -> list[Edge]:
 def step_of(event: MessageEvent) -> Step:
     if event.name == "Certificate":
         cls: Any = event.cls or Certificate
-        if not cls.decode(event.raw).certificate_list:
+        message = cls.decode(event.raw)
+        raw12 = isinstance(message, tls12.CertificateRawPublicKey)
+        if not (message.ASN1_subjectPublicKeyInfo if raw12 else message.certificate_list):
             return event.direction, EMPTY_CERTIFICATE
     return event.direction, event.name
 
@@ -130,6 +135,14 @@ def retried(trace: Trace, client_knobs: dict[str, object] | None = None, **serve
     run(client, server_config(trace=trace, **RETRY_SERVER, **server_knobs))
 
 
+def by_key(trace: Trace, version: Version, *, shown: bool = True) -> None:
+    """RFC 7250: the same order; a client that is asked for a key may have none that fits."""
+    key = {} if shown else {"signature_schemes": ["ecdsa_secp256r1_sha256"]}
+    common = {"trace": trace, "protocols": [version]}
+    optional = asking_for_key("ed25519", client_authentication="optional")
+    run(raw_client(**showing_key("ed25519"), **common), raw_server(**optional, **key, **common))
+
+
 def without_shares(trace: Trace) -> None:
     run(client_config(trace=trace, key_shares=[]), server_config(trace=trace))
 
@@ -153,6 +166,8 @@ HANDSHAKES_13: dict[str, Callable[[Trace], object]] = {
     "HelloRetryRequest, no share at all": without_shares,
     "HelloRetryRequest, mutual": lambda trace: retried(trace, SHOWN, client_authentication="required"),
     "HelloRetryRequest, PSK": lambda trace: retried(trace, {"psks": [PSK]}, psks=[PSK]),
+    "raw public keys": lambda trace: by_key(trace, "TLSv1.3"),
+    "raw public keys, none shown": lambda trace: by_key(trace, "TLSv1.3", shown=False),
     "PSK": with_psk,
     "resumed": resumed,
     "resumed, mutual": lambda trace: resumed(trace, client_authentication="required"),
@@ -204,6 +219,8 @@ MUTUAL = {"client_authentication": "required"}
 HALF_OF_ITS_LIFE = 3_601
 HANDSHAKES_12: dict[str, Callable[[Trace], object]] = {
     "1.2": plain12,
+    "1.2, raw public keys": lambda trace: by_key(trace, "TLSv1.2"),
+    "1.2, raw public keys, none shown": lambda trace: by_key(trace, "TLSv1.2", shown=False),
     "1.2, byte by byte": lambda trace: plain12(trace, 1),
     "1.2, without tickets": lambda trace: plain12(trace, tickets=False),
     "1.2, mutual": lambda trace: plain12(trace, client=SHOWN, **MUTUAL),

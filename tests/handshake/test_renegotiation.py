@@ -9,7 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from loopback import NAME, client12, client_config, connect_pair, pump, server12, server_config, shake_hands
+from loopback import (
+    NAME,
+    client12,
+    client_config,
+    connect_pair,
+    pump,
+    server12,
+    server_config,
+    shake_hands,
+    split_records,
+)
 from rogue import (
     client_refuses,
     connected_rogue,
@@ -44,7 +54,7 @@ from pellucid.codes import (
     HandshakeType,
 )
 from pellucid.connection import MAX_WARNINGS, Connection
-from pellucid.driver.run import MAX_HELLO_REQUESTS
+from pellucid.driver.hello_requests import MAX_HELLO_REQUESTS
 from pellucid.handshake.post import MAX_RENEGOTIATIONS
 from pellucid.messages import ClientHello, Extensions, KeyUpdate, NewSessionTicket, ServerHello, tls12
 from pellucid.messages import extensions as ext
@@ -54,15 +64,6 @@ A, E, H = AlertDescription, ExtensionType, HandshakeType
 UNEXPECTED = A.unexpected_message
 HELLO_REQUEST = framed(H.hello_request)
 BOTH = pytest.mark.parametrize("side", ["client", "server"])
-
-
-def records(data: bytes) -> list[bytes]:
-    found = []
-    while data:
-        size = 5 + int.from_bytes(data[3:5], "big")
-        found.append(data[:size])
-        data = data[size:]
-    return found
 
 
 def connected(side: str) -> tuple[Connection, Connection]:
@@ -87,7 +88,7 @@ def test_a_hello_request_during_a_handshake_is_ignored() -> None:
     for after in range(1, 3):
         client, server = connect_pair(client12(), server12())
         server.receive_data(client.data_to_send())
-        flight = records(server.data_to_send())
+        flight = split_records(server.data_to_send())
         assert len(flight) == 1
         # The server's messages share a record: cut it behind the first of them, or the second.
         messages = messages_in(flight[0][5:])
@@ -185,7 +186,7 @@ def test_who_asks_for_another_handshake_is_told_no(side: str) -> None:
     assert victim.receive_data(send(rogue, asked_by(side))) == []
     assert victim.state == "CONNECTED"
     told = victim.data_to_send()
-    (record,) = records(told)
+    (record,) = split_records(told)
     assert record[0] == ContentType.alert
     assert rogue.receive_data(told) == []
     for sender, receiver in ((victim, rogue), (rogue, victim)):

@@ -61,8 +61,8 @@ UNASKED: dict[str, tuple[int, Any]] = {
     ),
     "heartbeat": (E.heartbeat, ext.UnknownExtension(b"\x01")),
     "use_srtp": (E.use_srtp, None),
-    "client_certificate_type": (E.client_certificate_type, None),
-    "server_certificate_type": (E.server_certificate_type, None),
+    "client_certificate_type": (E.client_certificate_type, ext.ClientCertTypeAnswer(0)),
+    "server_certificate_type": (E.server_certificate_type, ext.ServerCertTypeAnswer(0)),
 }
 
 

@@ -16,7 +16,7 @@ from rogue12 import Side, alerts_of, client_of, meeting, refused12, server_of
 from pellucid import ClientConnection, TLSError
 from pellucid.codes import AlertDescription, AlertLevel, ContentType
 from pellucid.connection import MAX_WARNINGS, Connection
-from pellucid.driver.run import MAX_HELLO_REQUESTS
+from pellucid.driver.hello_requests import MAX_HELLO_REQUESTS
 from pellucid.errors import Reason
 from pellucid.events import DataReceived
 from pellucid.handshake.post import MAX_RENEGOTIATIONS

@@ -97,6 +97,7 @@ _STAMP = rf"{_STAMPS}/sct_list\[\]"
 _SCHEMES = r"(extensions/signature_algorithms(_cert)?/)?supported_signature_algorithms"
 _AUTHORITIES = r"(certificate_authorities|extensions/certificate_authorities/authorities)"
 _ONE_AUTHORITY = rf"{_AUTHORITIES}/(certificate_)?authorities\[\]"
+_CERTIFICATE_TYPES = _in_extension("(client|server)_certificate_type", "(client|server)_certificate_types")
 _SESSION_ID = "(legacy_)?session_id(_echo)?"
 #: Extensions that have no fields here.
 _UNREAD = "(compress_certificate|application_settings|encrypted_client_hello|delegated_credential)"
@@ -157,6 +158,12 @@ SAME: dict[str, Same | tuple[Same, ...]] = {
     "sct.sct_extensions_length": length(2, f"{_STAMP}/extensions"),
     "sct.sct_signature_length": length(2, f"{_STAMP}/signature"),
     "sct.sct_signature": content(2, f"{_STAMP}/signature"),
+    "handshake.cert_type.types_len": length(1, _CERTIFICATE_TYPES),
+    "handshake.cert_type.types": content(1, _CERTIFICATE_TYPES),
+    "handshake.cert_type.type": (
+        whole(rf"{_CERTIFICATE_TYPES}/(client|server)_certificate_types\[\]"),
+        whole(_in_extension("(client|server)_certificate_type", "(client|server)_certificate_type")),
+    ),
     "handshake.extensions_padding_data": whole(_in_extension("padding", "zeros")),
     "record_size_limit": whole(_in_extension("record_size_limit", "record_size_limit")),
     "handshake.extensions.supported_versions_len": length(1, _VERSIONS),

@@ -72,6 +72,8 @@ def test_what_is_sealed_opens_to_the_same(keys: TicketKeys) -> None:
         {"server_name": "", "alpn": ""},
         {"alpn": "h\u00e9"},
         {"client_chain": (b"", b"")},
+        {"client_chain": (), "client_key": b"a SubjectPublicKeyInfo"},
+        {"client_chain": (), "client_key": b"\x30" * 300, "extended_master_secret": False},
     ],
 )
 def test_what_is_absent_stays_absent_and_what_is_empty_stays_empty(

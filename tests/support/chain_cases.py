@@ -14,6 +14,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pellucid.identity import Purpose
@@ -104,6 +105,11 @@ _three("leaf_key_rsa_1024", leaf={"kind": "rsa_1024"})
 _three("ca_key_rsa_1024", ca={"kind": "rsa_1024"})
 _three("root_key_rsa_1024", root={"kind": "rsa_1024"})
 _three("ca_key_brainpool", ca={"kind": "brainpool"})
+for _title, _salt, _mgf in (("", 32, hashes.SHA256()), ("_short_salt", 20, hashes.SHA256()),
+                            ("_two_hashes", 32, hashes.SHA512())):  # fmt: skip
+    _padding = padding.PSS(padding.MGF1(_mgf), _salt)
+    _three(f"leaf_signed_with_pss{_title}", ca={"kind": "rsa_2048"}, leaf={"rsa_padding": _padding})
+    _three(f"ca_signed_with_pss{_title}", root={"kind": "rsa_2048"}, ca={"rsa_padding": _padding})
 _three("leaf_signed_with_sha_224", leaf={"hash_algorithm": hashes.SHA224()})
 _three("ca_signed_with_sha_224", ca={"hash_algorithm": hashes.SHA224()})
 _three("root_signed_with_sha_224", root={"hash_algorithm": hashes.SHA224()})
@@ -262,6 +268,14 @@ for _critical in (True, False):
             ca=constraints(None, [_base], critical=_critical),
             leaf=with_names(_right),
         )
+_three(
+    "ca_excludes_mail_of_a_host_with_a_dot",
+    ca=constraints(None, [_MAIL("example.com.")]),
+    leaf=with_names(_MAIL("a@example.org")),
+)
+_three(
+    "ca_excludes_mail_of_a_host_with_a_dot_and_there_is_none", ca=constraints(None, [_MAIL("example.com.")])
+)
 _three("ca_permits_no_such_uri", ca=constraints([_URI("a.example")]), leaf=with_names(_URI("urn:a:b")))
 _three("ca_permits_registered_ids", ca=constraints([_ID]), leaf=with_names(_ID))
 _three("ca_permits_registered_ids_that_are_not_there", ca=constraints([_ID]))
@@ -364,6 +378,26 @@ def self_signed_ca_that_is_trusted_as_a_leaf(m: Maker) -> Chain:
 def leaf_trusted_without_its_issuers(m: Maker) -> Chain:
     leaf = m.three().sent[0]
     return Chain((leaf,), (leaf,))
+
+
+@case
+def leaf_trusted_and_sent_with_its_issuers(m: Maker) -> Chain:
+    chain = m.three()
+    return Chain(chain.sent, chain.sent[:1])
+
+
+@case
+def leaf_trusted_and_sent_with_an_expired_issuer(m: Maker) -> Chain:
+    chain = m.three(ca={"days": (-1000, -800)})
+    return Chain(chain.sent, chain.sent[:1])
+
+
+@case
+def issuer_of_the_right_name_with_a_key_of_another_kind_first(m: Maker) -> Chain:
+    root = m.ca()
+    other = m.ca("Intermediate", root, "rsa_2048", key_identifiers=False)
+    right = m.ca("Intermediate", root, key_identifiers=False)
+    return Chain((m.leaf(right), other, right), (root,))
 
 
 @case

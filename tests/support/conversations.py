@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Literal
 
 from loopback import NAME, clock, credential, laboratory
+from raw_keys import RAW, asking, raw_credential, showing, spki, trusting
 
 from pellucid import ClientConfig, ClientConnection, ServerConfig, ServerConnection
 from pellucid.codes import ProtocolVersion
@@ -49,6 +50,8 @@ def _of_rsa(**knobs: Any) -> dict[str, Any]:
 
 MUTUAL_CLIENT = {"credentials": [credential("ecdsa", "client", ("client.test",))]}
 MUTUAL_SERVER = {"trust": laboratory().trust, "client_authentication": "required"}
+RAW_CLIENT = {"trust": trusting(spki()), "peer_certificate_types": [RAW], **showing("ed25519")}
+RAW_SERVER = {"credentials": [raw_credential()], **asking("ed25519")}
 ECDHE = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
 CBC = "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"
 RSA = "TLS_RSA_WITH_AES_128_CBC_SHA"
@@ -69,6 +72,11 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "1.2 mutual": (tls12(ECDHE, **MUTUAL_CLIENT), tls12(ECDHE, **MUTUAL_SERVER)),
     "1.2 resumed": (tls12(ECDHE), tls12(ECDHE)),
 }
+#: With keys in place of certificates (RFC 7250), which other programs do not all follow.
+RAW_KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "raw keys": (RAW_CLIENT, RAW_SERVER),
+    "1.2 raw keys": (tls12(ECDHE, **RAW_CLIENT), tls12(ECDHE, **RAW_SERVER)),
+}
 VIEWS: tuple[View, ...] = ("both", "client", "server")
 
 
@@ -76,7 +84,7 @@ def converse(
     kind: str = "full", view: View = "both", *, ends_well: bool = True, **trace_options: Any
 ) -> Conversation:
     """A handshake of this kind, data each way, key updates where there are any, and close_notify each way."""
-    of_client, of_server = KINDS[kind]
+    of_client, of_server = (KINDS | RAW_KINDS)[kind]
     sessions, tickets = SessionStore(), TicketKeys(os.urandom, clock)
     for is_last in (False, True) if kind.endswith("resumed") else (True,):
         options = {"clock": itertools.count().__next__, "started_at": STARTED_AT, "limit": 10_000}

@@ -10,6 +10,14 @@ from typing import Any
 from pellucid.cli.faulty import FaultServer
 from pellucid.faults import Bench, Fault, Peer
 
+#: A client's patience with those who keep silent; in what stalls something is to come before that.
+PATIENCE_SECONDS = {
+    "silent_after_client_hello": 0.5,
+    "silent_to_large_client_hello": 0.5,
+    "stalled_mid_flight": 3.0,
+    "stalled_mid_flight_packets": 3.0,
+}
+
 
 class Running:
     """A server of faults in a thread, and what it had to say of its visitors."""

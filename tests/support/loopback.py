@@ -20,6 +20,9 @@ from pellucid.identity.lab import Laboratory
 NOW = 1_800_000_000.0
 NAME = "localhost"
 
+#: Bytes in front of a record: type, version, length.
+HEADER = 5
+
 #: More rounds than any handshake takes: who has not come to rest by then never will.
 MAX_ROUNDS = 50
 
@@ -110,3 +113,13 @@ def shake_hands(
     assert pair[0].handshake_complete
     assert pair[1].handshake_complete
     return pair
+
+
+def split_records(data: bytes) -> list[bytes]:
+    """The records of a flight, each with its header."""
+    found = []
+    while data:
+        size = HEADER + int.from_bytes(data[3:HEADER], "big")
+        found.append(data[:size])
+        data = data[size:]
+    return found

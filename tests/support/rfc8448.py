@@ -138,6 +138,7 @@ class Replayed(Credential):
         self.issuers = frozenset()
         self.chain_schemes = ()
         self.subject = "CN=replayed"
+        self.signer = None
         self._staple = None
         self.signature = certificate_verify.signature
 

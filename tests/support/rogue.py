@@ -79,6 +79,11 @@ def edit(kind: type[Message], change: Callable[[Message], object]) -> Tamper:
     return tamper
 
 
+def put(kind: type[HandshakeMessage], **values: Any) -> Tamper:
+    """These fields of messages of one kind have these values."""
+    return edit(kind, lambda message: [setattr(message, name, value) for name, value in values.items()])
+
+
 def replace(kind: type[Message], change: Callable[[bytes], bytes]) -> Tamper:
     """The bodies of messages of one kind are changed as bytes; the header's length follows."""
 
@@ -100,8 +105,8 @@ def _make(connection: Callable[[], C], tamper: Tamper) -> C:
         return hs
 
     with (
-        mock.patch("pellucid.connection.Handshake", handshake),
-        mock.patch("pellucid.connection.Driver", RogueDriver),
+        mock.patch("pellucid.connection.sides.Handshake", handshake),
+        mock.patch("pellucid.connection.base.Driver", RogueDriver),
     ):
         return connection()
 

@@ -173,8 +173,8 @@ def rogue12(
         return hs
 
     with (
-        mock.patch("pellucid.connection.Handshake", handshake),
-        mock.patch("pellucid.connection.Driver", Rogue12Driver),
+        mock.patch("pellucid.connection.sides.Handshake", handshake),
+        mock.patch("pellucid.connection.base.Driver", Rogue12Driver),
     ):
         if isinstance(config, ClientConfig):
             return ClientConnection(config, NAME)

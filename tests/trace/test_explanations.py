@@ -39,6 +39,7 @@ CHECKS = [
     "certificate_chain",
     "revocation",
     "transparency",
+    "own_signature",
     "certificate_verify",
     "finished",
     "psk_binder",

@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from pellucid.diagnosis import diagnosis_of
 from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.messages import ChangeCipherSpec, tls12
 from pellucid.trace import Trace
@@ -36,7 +37,7 @@ def test_revealed_or_not_it_follows_the_schema(
 def test_a_failure_follows_the_schema(validator: Draft202012Validator) -> None:
     trace = Trace()
     error = PeerMisbehaved(Reason.BAD_FINISHED, "the MAC differs")
-    trace.view("client").outcome(status="failed", error=error)
+    trace.view("client").outcome(status="failed", failure=diagnosis_of(error))
     document = to_json(trace)
     validator.validate(document)
     assert document["outcome"]["status"] == "failed"
@@ -91,8 +92,10 @@ def test_the_finder_of_a_fault_tells_the_outcome_not_who_was_told() -> None:
     trace = Trace()
     from pellucid.errors import AlertReceived
 
-    trace.view("client").outcome(status="failed", error=AlertReceived(51, "decrypt_error came"))
-    trace.view("server").outcome(status="failed", error=PeerMisbehaved(Reason.BAD_FINISHED))
+    trace.view("client").outcome(
+        status="failed", failure=diagnosis_of(AlertReceived(51, "decrypt_error came"))
+    )
+    trace.view("server").outcome(status="failed", failure=diagnosis_of(PeerMisbehaved(Reason.BAD_FINISHED)))
     assert to_json(trace)["outcome"]["failure"]["id"] == "bad_finished"
 
 
@@ -190,7 +193,7 @@ def test_the_advice_in_a_failure_names_the_place() -> None:
     trace = Trace()
     trace.place = "www.example.org", 8443
     error = PeerMisbehaved(Reason.NOT_TLS, "it says hello")
-    trace.view("client").outcome(status="failed", error=error)
+    trace.view("client").outcome(status="failed", failure=diagnosis_of(error))
     document = to_json(trace)
     for outcome in (document["outcome"], document["events"][-1]):
         assert "www.example.org:8443" in outcome["failure"]["confirm"]

@@ -28,6 +28,7 @@ from pcapng_blocks import (
     told_steps,
 )
 
+from pellucid.diagnosis import diagnosis_of
 from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.trace import Trace
 from pellucid.trace.narration import narrate
@@ -86,7 +87,9 @@ def test_the_interface_has_ip_packets_and_nanoseconds() -> None:
 
 def test_a_trace_without_records_makes_no_packets() -> None:
     trace = Trace()
-    trace.view("client").outcome(status="failed", error=PeerMisbehaved(Reason.TIMEOUT, "no address"))
+    trace.view("client").outcome(
+        status="failed", failure=diagnosis_of(PeerMisbehaved(Reason.TIMEOUT, "no address"))
+    )
     assert [block.kind for block in blocks(b"".join(write_pcapng([trace])))] == [SECTION, INTERFACE]
 
 
@@ -335,7 +338,8 @@ def in_parts(talk: Conversation, cut: int) -> bytes:
 def test_what_is_longer_than_a_comment_may_be_is_cut_between_two_characters() -> None:
     trace = of_one_side()
     trace.view("client").outcome(
-        status="failed", error=PeerMisbehaved(Reason.BAD_FINISHED, "\N{EURO SIGN}" * 30_000)
+        status="failed",
+        failure=diagnosis_of(PeerMisbehaved(Reason.BAD_FINISHED, "\N{EURO SIGN}" * 30_000)),
     )
     text = next(c for p in packets_of(trace) for c in p.comments if c.startswith("The connection failed"))
     assert len(text.encode()) in range(65_533, 65_536)
@@ -346,7 +350,9 @@ def test_what_is_longer_than_a_comment_may_be_is_cut_between_two_characters() ->
 
 def failed(reason: Reason, side: Literal["client", "server"] = "client") -> Trace:
     trace = of_one_side(side)
-    trace.view(side).outcome(status="failed", error=PeerMisbehaved(reason, "the peer is \x1b odd"))
+    trace.view(side).outcome(
+        status="failed", failure=diagnosis_of(PeerMisbehaved(reason, "the peer is \x1b odd"))
+    )
     return trace
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from loopback import NAME, client_config, clock, credential, server_config
+from loopback import client_config, clock, credential, server_config
+from pages import converse as converse_openly
 
-from pellucid import ClientConfig, ClientConnection, ServerConfig, ServerConnection, TLSError
+from pellucid import ClientConfig, ServerConfig
 from pellucid.identity.lab import Laboratory
 from pellucid.sessions import SessionCache, SessionStore, TicketKeys
 from pellucid.trace import CheckEvent, ChoiceEvent, Event, MessageEvent, SecretEvent, Trace
@@ -21,32 +22,8 @@ from pellucid.trace.json import schema, to_json
 from pellucid.trace.narration import Step, narrate
 from pellucid.trace.summary import summarise
 
-
-def talk(client: ClientConnection, server: ServerConnection) -> bool:
-    """Carry bytes until nobody has any; whether nobody raised anything."""
-    fine = moved = True
-    while moved:
-        moved = False
-        for source, target in ((client, server), (server, client)):
-            while out := source.data_to_send():
-                moved = True
-                try:
-                    target.receive_data(out)
-                except TLSError:
-                    fine = False
-    return fine
-
-
-def converse(client: ClientConfig, server: ServerConfig) -> Trace:
-    """A whole connection with data and close_notify, both sides in one trace."""
-    trace = Trace(clock=itertools.count().__next__)
-    us = ClientConnection(replace(client, trace=trace), NAME)
-    them = ServerConnection(replace(server, trace=trace))
-    if talk(us, them):
-        for act in (lambda: us.send_data(b"hello"), lambda: them.send_data(b"you"), us.close, them.close):
-            act()
-            talk(us, them)
-    return trace
+#: What is recorded as usual: the fingerprints of secrets.
+converse = partial(converse_openly, reveal=False)
 
 
 def old(**knobs: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from pellucid.diagnosis import diagnosis_of
 from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.trace import DataEvent, OutcomeEvent, RecordEvent, Redacted, SecretEvent, Trace
 
@@ -100,7 +101,7 @@ def test_an_alert_gets_its_meaning_by_itself() -> None:
 def test_an_outcome_with_an_error_says_what_it_means() -> None:
     trace = Trace()
     error = PeerMisbehaved(Reason.BAD_FINISHED, "the MAC differs")
-    trace.view("client").outcome(status="failed", error=error)
+    trace.view("client").outcome(status="failed", failure=diagnosis_of(error))
     outcome = trace.events[0]
     assert isinstance(outcome, OutcomeEvent)
     assert outcome.failure is not None

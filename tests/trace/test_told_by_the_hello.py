@@ -24,7 +24,7 @@ from pellucid.messages import ClientHello, decode_handshake
 from pellucid.sessions import SessionCache, SessionStore
 from pellucid.trace import Event, MessageEvent
 from pellucid.trace.explanations import explanations
-from pellucid.trace.failure import Failure
+from pellucid.trace.failure import Diagnosis
 from pellucid.trace.narration import Step, narrate
 from pellucid.trace.summary import final_outcome, summarise
 
@@ -109,7 +109,7 @@ def test_who_gives_up_as_there_is_no_other_handshake_has_it_said(side: str) -> N
         victim.receive_data(rogue.data_to_send())
     outcome = final_outcome(of_side(trace, side))
     assert outcome is not None
-    assert isinstance(outcome.failure, Failure)
+    assert isinstance(outcome.failure, Diagnosis)
     assert outcome.failure.id == "renegotiation_refused"
     assert "cipher suite" not in outcome.failure.possible
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid.decode.certificates import Judgement
 from pellucid.trace.events import Side, other_side
-from pellucid.trace.failure import Failure
+from pellucid.trace.failure import Diagnosis
 from pellucid.trace.texts import texts
 
 __all__ = ["advised"]
@@ -25,7 +25,7 @@ _REFUSED: dict[str, Side] = {
 _NOT_OF_NAMES = frozenset({"unknown_ca", "certificate_expired", "certificate_revoked", "access_denied"})
 
 
-def advised(failure: Failure, side: Side, judged: Mapping[Side, Judgement]) -> Failure:
+def advised(failure: Diagnosis, side: Side, judged: Mapping[Side, Judgement]) -> Diagnosis:
     """``failure`` of ``side``, in the words of somebody who takes no side and cannot change either."""
     words: dict[str, Any] = texts("onlooker.toml").get(f"failure:{failure.id}", {})
     failure = replace(failure, **words)
@@ -35,7 +35,7 @@ def advised(failure: Failure, side: Side, judged: Mapping[Side, Judgement]) -> F
     return _by_name(failure, other_side(side))
 
 
-def _refused(failure: Failure, owner: Side, judgement: Judgement | None) -> Failure:
+def _refused(failure: Diagnosis, owner: Side, judgement: Judgement | None) -> Diagnosis:
     """With what was found of the certificate here; ``possible`` is left to what that does not answer."""
     known = texts("onlooker.toml")
     refuser, alert = other_side(owner), failure.alert
@@ -89,7 +89,7 @@ def _reason(judgement: Judgement, alert: str | None) -> str:
     return "certificate_expired" if judgement.date_fault and alert == "certificate_expired" else ""
 
 
-def _by_name(failure: Failure, peer: Side) -> Failure:
+def _by_name(failure: Diagnosis, peer: Side) -> Diagnosis:
     """With the peer called by its name."""
 
     def named(text: str) -> str:

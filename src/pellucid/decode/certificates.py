@@ -6,14 +6,14 @@ What is wrong is told, and ends nothing: whether a handshake goes on is for thos
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pellucid.decode.issuers import row_of
-from pellucid.driver.judging import refused, summaries, tell_accepted, tell_refused
+from pellucid.driver.judging import refused, summaries, tell_accepted, tell_paths, tell_refused
 from pellucid.errors import CertificateRejected, Misuse
-from pellucid.identity import MAX_CHAIN_LENGTH, VerifiedIdentity, verify_client, verify_server
+from pellucid.identity import MAX_CHAIN_LENGTH, TrustStore, VerifiedIdentity, verify_client, verify_server
 from pellucid.identity.der import UNDECODABLE
 from pellucid.identity.names import parse_server_name
 from pellucid.identity.pem import parse_certificate
@@ -77,19 +77,11 @@ def judge(w: Watched, whose: Side, chain: tuple[bytes, ...], *, key_exchange: bo
     """
     view = w.view(other_side(whose))
     leaf = _readable(chain[0], 0) if chain else None
-    trust = w.trust
-    if trust is None:
+    if w.trust is None:
         judgement = _tell_signatures(view, whose, chain)
-    elif whose == "client":
-        judgement = _tell_path(view, whose, chain, lambda: verify_client(chain, trust, w.now))
     else:
-        name = w.server_name or _any_name(leaf) or None
-        judgement = _tell_path(
-            view,
-            whose,
-            chain,
-            lambda: verify_server(chain, name, trust, w.now, key_exchange=key_exchange),
-        )
+        name = "" if whose == "client" else w.server_name or _any_name(leaf)
+        judgement = _tell_path(w, view, w.trust, _Shown(whose, chain, name, key_exchange))
     w.judged[whose] = replace(
         judgement,
         name_fault=_name_fault(leaf, w.server_name) if whose == "server" else "",
@@ -110,23 +102,39 @@ def judge_client(w: Watched, chain: tuple[bytes, ...]) -> Leaf | None:
     return None
 
 
-def _tell_path(
-    view: TraceView,
-    whose: Side,
-    chain: Sequence[bytes],
-    verify: Callable[[], VerifiedIdentity],
-) -> Judgement:
+class _Shown(NamedTuple):
+    """What one side has shown, and what it has to be good for."""
+
+    whose: Side
+    chain: tuple[bytes, ...]
+    name: str
+    key_exchange: bool
+
+    def verify(self, trust: TrustStore, now: float) -> VerifiedIdentity:
+        if self.whose == "client":
+            return verify_client(self.chain, trust, now)
+        return verify_server(self.chain, self.name or None, trust, now, key_exchange=self.key_exchange)
+
+
+def _tell_path(w: Watched, view: TraceView, trust: TrustStore, shown: _Shown) -> Judgement:
+    whose, chain = shown.whose, shown.chain
+
+    def worded(sentence: str) -> str:
+        return re.sub(r"\bthe peer\b", f"the {whose}", sentence)
+
     try:
-        identity = verify()
-    except (CertificateRejected, Misuse) as error:
-        # Misuse: the name in the ClientHello is none that a certificate could be for.
-        path = (
-            refused(chain[:MAX_CHAIN_LENGTH], error)
-            if isinstance(error, CertificateRejected)
-            else _alike(chain, range(len(chain)), str(error.reason))
-        )
-        fault = re.sub(r"\bthe peer\b", f"the {whose}", error.detail)
-        tell_refused(view, whose, path, fault)
+        identity = shown.verify(trust, w.now)
+    except Misuse as error:
+        # The name in the ClientHello is none that a certificate could be for.
+        fault = worded(error.detail)
+        tell_refused(view, whose, _alike(chain, range(len(chain)), str(error.reason)), fault)
+        return Judgement(by_roots=True, reason=str(error.reason), found=fault)
+    except CertificateRejected as error:
+        fault = worded(error.detail)
+        tell_refused(view, whose, refused(chain[:MAX_CHAIN_LENGTH], error), fault)
+        if w.explains():
+            name = parse_server_name(shown.name) if shown.name else None
+            tell_paths(view, whose, chain, trust, name, w.now, key_exchange=shown.key_exchange, worded=worded)
         return Judgement(by_roots=True, reason=str(error.reason), found=fault)
     path, found = tell_accepted(view, whose, identity)
     return Judgement(by_roots=True, reason="", found=found, top=path[-1].subject)

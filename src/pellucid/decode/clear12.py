@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 from pellucid.codes import HandshakeType
-from pellucid.decode.certificates import judge, judge_client
 from pellucid.decode.flow import Flow, Watched, heard_any
+from pellucid.decode.raw_keys import judge_shown
+from pellucid.handshake.authenticate12 import CERTIFICATES, shown_in
 from pellucid.messages import CertificateVerify, ChangeCipherSpec, HandshakeMessage, tls12
 from pellucid.trace.events import Side
 from pellucid.wire import rest, struct
@@ -50,7 +51,7 @@ class _CertificateVerify(HandshakeMessage):
     body: Annotated[bytes, rest("length")]
 
 
-_OF_SERVER = (tls12.Certificate, tls12.CertificateStatus, tls12.ServerHelloDone, tls12.NewSessionTicket)
+_OF_SERVER = (tls12.CertificateStatus, tls12.ServerHelloDone, tls12.NewSessionTicket)
 
 
 def hear_in_clear(w: Watched, reason: str, detail: str, *, tls12_forms: bool) -> Flow[None]:
@@ -61,8 +62,8 @@ def hear_in_clear(w: Watched, reason: str, detail: str, *, tls12_forms: bool) ->
     request = tls12.CertificateRequest if tls12_forms else _CertificateRequest
     proof = CertificateVerify if tls12_forms else _CertificateVerify
     due: dict[Side, tuple[type[Any], ...]] = {
-        "server": (*_OF_SERVER, _ServerKeyExchange, request, ChangeCipherSpec),
-        "client": (tls12.Certificate, _ClientKeyExchange, proof, ChangeCipherSpec),
+        "server": (CERTIFICATES[w.types.server], *_OF_SERVER, _ServerKeyExchange, request, ChangeCipherSpec),
+        "client": (CERTIFICATES[w.types.client], _ClientKeyExchange, proof, ChangeCipherSpec),
     }
     w.agreed.update(resumed=False, mutual=False)
     shown = False
@@ -72,10 +73,7 @@ def hear_in_clear(w: Watched, reason: str, detail: str, *, tls12_forms: bool) ->
             w.agreed["resumed"] |= side == "server" and not shown
             w.seal(side, reason, detail)
             del due[side]
-        elif isinstance(message, tls12.Certificate):
-            chain = tuple(message.certificate_list)
+        elif isinstance(message, tls12.Certificate | tls12.CertificateRawPublicKey):
             shown |= side == "server"
-            if side == "client":
-                judge_client(w, chain)
-            else:
-                judge(w, "server", chain, key_exchange=w.agreed["cipher_suite"].startswith("TLS_RSA_"))
+            encrypts = w.agreed["cipher_suite"].startswith("TLS_RSA_")
+            judge_shown(w, side, shown_in(message).ders, key_exchange=encrypts)

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 from pellucid.codes import HandshakeType
 from pellucid.decode.flow import Watched
 from pellucid.errors import TLSError
-from pellucid.messages import Certificate, HandshakeMessage
+from pellucid.messages import Certificate, CertificateRawPublicKey, HandshakeMessage
 from pellucid.record.joiner import MESSAGE_LIMITS
 from pellucid.trace.events import Side, other_side
 from pellucid.wire import opaque, struct, uint
@@ -37,9 +37,11 @@ class CompressedCertificate(HandshakeMessage):
     compressed_certificate_message: Annotated[bytes, opaque(3, low=1)]
 
 
-def unpack(w: Watched, whose: Side, message: Certificate | CompressedCertificate) -> Certificate | None:
+def unpack(
+    w: Watched, whose: Side, message: Certificate | CertificateRawPublicKey | CompressedCertificate
+) -> Certificate | CertificateRawPublicKey | None:
     """The Certificate that ``whose`` message is, or holds; None where it cannot be had."""
-    if isinstance(message, Certificate):
+    if not isinstance(message, CompressedCertificate):
         return message
     certificate = _unpacked(message)
     name = _ALGORITHMS.get(message.algorithm, f"unknown ({message.algorithm})")

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from pellucid.handshake.certificate_types import CertificateTypes
 from pellucid.keys import Transcript
 from pellucid.messages import ChangeCipherSpec, ClientHello, HandshakeMessage
 from pellucid.plain import plain
@@ -91,6 +92,8 @@ class Watched:
         self.hello: ClientHello | None = None
         self.version: ProtocolVersion | None = None
         self.agreed: dict[str, Any] = {}
+        #: Whether each side shows certificates or its key alone.
+        self.types = CertificateTypes()
         #: What was found of the certificates of each side.
         self.judged: dict[Side, Judgement] = {}
         #: Whether what came before the first message is known: without, there may have been more of them.
@@ -122,6 +125,10 @@ class Watched:
     def skims(self) -> bool:
         """Whether nobody reads more than how it ended: what is made for the story alone need not be made."""
         return self._story.skims
+
+    def explains(self) -> bool:
+        """Whether there is room to explain a refused chain."""
+        return self._story.explains()
 
     @property
     def now(self) -> float:

@@ -32,12 +32,13 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.codes import ExtensionType, SignatureScheme, name_of
-from pellucid.decode.certificates import Leaf, judge, judge_client
+from pellucid.decode.certificates import Leaf
 from pellucid.decode.checks import check_signed
 from pellucid.decode.clear12 import hear_in_clear
 from pellucid.decode.flow import Flow, Watched, heard, heard_any
 from pellucid.decode.groups12 import take_group, tell_group
 from pellucid.decode.hello12 import Offered, read_hellos, tell_session
+from pellucid.decode.raw_keys import judge_shown, read_types
 from pellucid.decode.security12 import (
     Security,
     change_keys,
@@ -47,6 +48,7 @@ from pellucid.decode.security12 import (
     take_exchange,
     take_session,
 )
+from pellucid.handshake.authenticate12 import CERTIFICATES, shown_in
 from pellucid.messages import CertificateVerify, ChangeCipherSpec, ClientHello, ServerHello, tls12
 from pellucid.trace.events import Side
 
@@ -69,6 +71,7 @@ def flow12(w: Watched, hello: ClientHello, server_hello: ServerHello) -> Flow[No
     security, offered = read_hellos(w, hello, server_hello)
     if security.suite is not None:
         w.transcript.start(security.suite.hash_name, keep=True)
+    read_types(w, server_hello.extensions)
     if not security.key_exchange:
         detail = f"The server chose {security.suite_name}."
         return (yield from hear_in_clear(w, "unknown_cipher_suite", detail, tls12_forms=True))
@@ -78,12 +81,11 @@ def flow12(w: Watched, hello: ClientHello, server_hello: ServerHello) -> Flow[No
     state = "WAIT_CERT"
     if offered is not None and offered.echoed:
         state = "WAIT_TICKET" if sends_ticket else "WAIT_CCS"
-    message = yield from heard(
-        w, "server", state, tls12.Certificate, tls12.NewSessionTicket, ChangeCipherSpec
-    )
+    shown = CERTIFICATES[w.types.server]
+    message = yield from heard(w, "server", state, shown, tls12.NewSessionTicket, ChangeCipherSpec)
     if offered is not None and offered.undecided:
-        tell_session(w, offered, resumed=not isinstance(message, tls12.Certificate))
-    if isinstance(message, tls12.Certificate):
+        tell_session(w, offered, resumed=not isinstance(message, shown))
+    if isinstance(message, tls12.Certificate | tls12.CertificateRawPublicKey):
         complete = yield from _full(w, security, server_hello, message)
     else:
         complete = yield from _resumed(w, security, offered, message)
@@ -93,20 +95,23 @@ def flow12(w: Watched, hello: ClientHello, server_hello: ServerHello) -> Flow[No
 
 
 def _full(
-    w: Watched, security: Security, server_hello: ServerHello, certificate: tls12.Certificate
+    w: Watched,
+    security: Security,
+    server_hello: ServerHello,
+    certificate: tls12.Certificate | tls12.CertificateRawPublicKey,
 ) -> Flow[bool]:
     w.agreed["resumed"] = False
     encrypts = security.key_exchange == "RSA"
-    leaf = judge(w, "server", tuple(certificate.certificate_list), key_exchange=encrypts)
+    leaf = judge_shown(w, "server", shown_in(certificate).ders, key_exchange=encrypts)
     group, asks = yield from _rest_of_server(w, security, server_hello, leaf)
 
     w.agreed["mutual"] = False
-    chain: tuple[bytes, ...] = ()
+    ders: tuple[bytes, ...] = ()
     client: Leaf | None = None
     if asks:
-        shown = yield from heard(w, "client", "WAIT_CERT", tls12.Certificate)
-        chain = tuple(shown.certificate_list)
-        client = judge_client(w, chain)
+        shown = yield from heard(w, "client", "WAIT_CERT", CERTIFICATES[w.types.client])
+        ders = shown_in(shown).ders
+        client = judge_shown(w, "client", ders)
 
     def answers(_: Side, exchange: tls12.ClientKeyExchange) -> None:
         if group:
@@ -115,7 +120,7 @@ def _full(
 
     yield from heard(w, "client", "WAIT_CKE", _EXCHANGES[security.key_exchange], before=answers)
     take_exchange(w, security, leaf)
-    if chain:
+    if ders:
         yield from _client_proof(w, client)
     return (yield from _finish(w, security, server_hello))
 

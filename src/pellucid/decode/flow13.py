@@ -18,18 +18,21 @@ from __future__ import annotations
 from pellucid.codes import ExtensionType, NamedGroup, SignatureScheme, name_of
 from pellucid.codes.names import names_of
 from pellucid.crypto.suites import Suite
-from pellucid.decode.certificates import Leaf, judge, judge_client
+from pellucid.decode.certificates import Leaf
 from pellucid.decode.checks import check_finished, check_signed
 from pellucid.decode.compressed import CompressedCertificate, unpack
 from pellucid.decode.early_data import hear_end_of_early_data, tell_early_data
 from pellucid.decode.flow import Flow, Unheard, Watched, heard
 from pellucid.decode.post13 import post_handshake
+from pellucid.decode.raw_keys import judge_shown, read_types
 from pellucid.decode.secrets13 import SIDES, given, install, no_secrets, tell_given, tell_keys_of
+from pellucid.handshake.authenticate import CERTIFICATES
 from pellucid.handshake.choose import protocol_text
 from pellucid.handshake.proofs import certificate_verify_content
 from pellucid.keys import finished_verify_data
 from pellucid.messages import (
     Certificate,
+    CertificateRawPublicKey,
     CertificateRequest,
     CertificateVerify,
     EncryptedExtensions,
@@ -43,8 +46,10 @@ from pellucid.trace.events import Side, other_side
 
 __all__ = ["flow13"]
 
-#: The message in either form.
-_CERTIFICATE = (Certificate, CompressedCertificate)
+_AnyCertificate = Certificate | CertificateRawPublicKey
+
+#: The message in any form.
+_CERTIFICATE = (Certificate, CertificateRawPublicKey, CompressedCertificate)
 
 
 @plain(frozen=True)
@@ -77,18 +82,20 @@ def flow13(w: Watched, suite: Suite, server_hello: ServerHello) -> Flow[None]:
 def _server_flight(w: Watched, suite: Suite, server_hello: ServerHello) -> Flow[_Asked]:
     encrypted_extensions = yield from heard(w, "server", "WAIT_EE", EncryptedExtensions)
     _tell_alpn(w, encrypted_extensions.extensions)
+    read_types(w, encrypted_extensions.extensions)
     early_data = tell_early_data(w, encrypted_extensions.extensions)
     if w.hears_early_data and not early_data:
         # What the server has refused nobody opens any more: it is passed over until the client's Finished.
         _open(w, suite, "client", skips=True)
     asked = False
     if ExtensionType.pre_shared_key not in server_hello.extensions:
-        message = yield from heard(w, "server", "WAIT_CERT_CR", *_CERTIFICATE, CertificateRequest)
+        due = (CERTIFICATES[w.types.server], CompressedCertificate)
+        message = yield from heard(w, "server", "WAIT_CERT_CR", *due, CertificateRequest)
         if isinstance(message, CertificateRequest):
             asked = True
-            message = yield from heard(w, "server", "WAIT_CERT", *_CERTIFICATE)
+            message = yield from heard(w, "server", "WAIT_CERT", *due)
         certificate = unpack(w, "server", message)
-        leaf = None if certificate is None or w.skims else judge(w, "server", _chain(certificate))
+        leaf = None if certificate is None or w.skims else judge_shown(w, "server", _shown(certificate))
         scheme = yield from _verify(w, "server", leaf, is_read=certificate is not None)
         w.agreed["signature_scheme"] = name_of(scheme, SignatureScheme)
     yield from _finish(w, suite, "server")
@@ -103,7 +110,8 @@ def _client_flight(w: Watched, suite: Suite, asked: _Asked) -> Flow[None]:
     if not w.whole:
         return (yield from _unchecked_flight(w, suite))
     if asked.certificate:
-        message = yield from heard(w, "client", "WAIT_CERT", *_CERTIFICATE)
+        due = (CERTIFICATES[w.types.client], CompressedCertificate)
+        message = yield from heard(w, "client", "WAIT_CERT", *due)
         yield from _authenticate_client(w, unpack(w, "client", message))
     yield from _finish(w, suite, "client")
     _complete(w, suite, asked=asked.certificate)
@@ -115,21 +123,21 @@ def _unchecked_flight(w: Watched, suite: Suite) -> Flow[None]:
     message: object = None
     shown = False
     while not isinstance(message, Finished):
-        kinds = (*_CERTIFICATE, CertificateVerify, Finished)
+        kinds = (CERTIFICATES[w.types.client], CompressedCertificate, CertificateVerify, Finished)
         message = yield from heard(w, "client", "", *kinds, hashed=False)
         shown = shown or isinstance(message, _CERTIFICATE)
         if isinstance(message, _CERTIFICATE) and (certificate := unpack(w, "client", message)):
-            judge_client(w, _chain(certificate))
+            judge_shown(w, "client", _shown(certificate))
     _complete(w, suite, asked=shown)
 
 
-def _authenticate_client(w: Watched, certificate: Certificate | None) -> Flow[None]:
+def _authenticate_client(w: Watched, certificate: _AnyCertificate | None) -> Flow[None]:
     """RFC 9846 4.5.1: a client that was asked may show no certificate, and then there is nothing to sign."""
     if certificate is None:
         w.agreed["mutual"] = True
         yield from _verify(w, "client", None, is_read=False)
         return
-    leaf = judge_client(w, _chain(certificate))
+    leaf = judge_shown(w, "client", _shown(certificate))
     if certificate.certificate_list:
         yield from _verify(w, "client", leaf)
 
@@ -145,7 +153,10 @@ def _verify(
     return verify.algorithm
 
 
-def _chain(certificate: Certificate) -> tuple[bytes, ...]:
+def _shown(certificate: _AnyCertificate) -> tuple[bytes, ...]:
+    """What it holds, DER. (What was compressed is read as certificates, which look the same.)"""
+    if isinstance(certificate, CertificateRawPublicKey):
+        return tuple(entry.ASN1_subjectPublicKeyInfo for entry in certificate.certificate_list)
     return tuple(entry.cert_data for entry in certificate.certificate_list)
 
 

@@ -13,11 +13,11 @@ from pellucid.decode.conversation import Conversation
 from pellucid.decode.flow import Watched
 from pellucid.decode.prologue import Prologue
 from pellucid.decode.seen import Seen, Turn
+from pellucid.diagnosis import diagnosis_of, from_events, identify
 from pellucid.errors import AlertReceived, PeerMisbehaved, Reason, TLSError
 from pellucid.record.first_bytes import require_tls
 from pellucid.record.limits import HEADER_LENGTH
 from pellucid.trace.events import Side, other_side
-from pellucid.trace.failure import failure_id, failure_of
 
 __all__ = ["Ending", "tell_outcome"]
 
@@ -240,11 +240,10 @@ def _tell_failure(conversation: Conversation, side: Side, error: TLSError, *, id
     """A failure as ``side`` would tell it, in the words of somebody who takes no side."""
     story = conversation.story
     story.finish_flight()
-    events = story.trace.events
+    evidence = from_events(story.trace.events, side)
     if not identifier:
-        own = [event for event in events if event.side == side]
-        found = failure_id(error, own, side)
+        found = identify(error, evidence)
         identifier = "server_certificate_refused" if found == "our_certificate_refused" else found
     watched = conversation.watched
-    failure = advised(failure_of(error, events, side, identifier=identifier), side, watched.judged)
+    failure = advised(diagnosis_of(error, evidence, identifier=identifier), side, watched.judged)
     story.outcome(side, status="failed", failure=failure, **watched.agreed)

@@ -17,7 +17,16 @@ from pellucid.trace import Trace, TraceView
 from pellucid.trace.events import Event, OutcomeEvent, SealedEvent, Side, other_side
 from pellucid.wire import Wire
 
-__all__ = ["MAX_EVENTS", "MAX_HELD_BYTES", "MAX_KEPT_BYTES", "MAX_KEPT_OF_ONE", "Budget", "Story", "Told"]
+__all__ = [
+    "MAX_EVENTS",
+    "MAX_EXPLAINED",
+    "MAX_HELD_BYTES",
+    "MAX_KEPT_BYTES",
+    "MAX_KEPT_OF_ONE",
+    "Budget",
+    "Story",
+    "Told",
+]
 
 #: Events kept of one connection. A handshake has a hundred; the rest are records, tickets and KeyUpdates, of
 #: which nobody reads so many.
@@ -44,12 +53,20 @@ _MOST_REFUSED = 100
 MAX_HELD_BYTES = 2**26
 
 
+#: Refused chains of one capture whose paths are explained: each may take a second or two of work, and some
+#: hundred KiB, if somebody made it to do so.
+MAX_EXPLAINED = 32
+
+
 @plain
 class Budget:
-    """What all connections of a capture share: how many bytes may still be kept, and how many may wait."""
+    """What all connections of a capture share: how many bytes may still be kept, how many may wait, and how
+    many chains are explained.
+    """
 
     left: int
     held_left: int = MAX_HELD_BYTES
+    explained_left: int = MAX_EXPLAINED
 
 
 class Told(Trace):
@@ -245,6 +262,13 @@ class Story:
     def _surely(self, side: Side) -> TraceView:
         """The view for what is told even where there was too much of all else."""
         return TraceView(self.trace, side) if self._is_full else self._views[side]
+
+    def explains(self) -> bool:
+        """Whether one more chain may be explained: then it is counted."""
+        if self.skims or self._is_full or not self._budget.explained_left:
+            return False
+        self._budget.explained_left -= 1
+        return True
 
     def hold(self, size: int) -> bool:
         """Whether so many bytes in all may wait of this connection."""

@@ -8,19 +8,21 @@ from pellucid.codes import (
     AlertLevel,
     ContentType,
     HandshakeType,
-    SignatureScheme,
     name_of,
 )
+from pellucid.driver.hello_requests import HELLO_REQUEST, count_hello_request, ignores_hello_request
 from pellucid.driver.judging import judge, judge_revocation
+from pellucid.driver.noting import ALERT, Note, lasting
 from pellucid.driver.protecting import SESSION_EPOCH, WriteKeys, cipher_opener, cipher_sealer, opener
+from pellucid.driver.resuming import find_cached, find_session, open_ticket
+from pellucid.driver.watching import agreed, tell_signature
 from pellucid.errors import PeerMisbehaved, Reason, TLSError
-from pellucid.events import Event, HandshakeCompleted
+from pellucid.events import Event, HandshakeCompleted, SignatureWanted
 from pellucid.handshake import effects as fx
 from pellucid.handshake.choose import choose_credential
-from pellucid.handshake.effects import Flow, Receive
+from pellucid.handshake.effects import Effect, Flow, Receive
 from pellucid.handshake.flow import AnyHandshake
-from pellucid.handshake.post import too_many_renegotiations
-from pellucid.identity import Credential, VerifiedIdentity
+from pellucid.identity import VerifiedIdentity
 from pellucid.messages import TLS12_MESSAGES, ChangeCipherSpec, message_class, message_name
 from pellucid.record import HandshakeJoiner, RecordReader, RecordWriter
 from pellucid.record.limits import MAX_RUN
@@ -28,11 +30,8 @@ from pellucid.result import Negotiated
 from pellucid.sessions import Session, TicketState
 from pellucid.sessions.store import PER_NAME
 
-#: RFC 5246 7.4.1.1: a server may send it at any time, and it is no part of the handshake.
-_HELLO_REQUEST = b"\0\0\0\0"
-
-#: Each is four bytes that a client ignores; nobody needs many.
-MAX_HELLO_REQUESTS = 4
+#: The answer to an effect that somebody else has to answer, later.
+_LATER = object()
 
 
 class Driver:
@@ -48,13 +47,16 @@ class Driver:
         "_waiting",
         "_write_keys",
         "agreed",
+        "defers_signing",
         "events",
         "hello_seen",
         "joiner",
         "negotiated",
+        "notes",
         "reader",
         "send_closed",
         "sessions",
+        "wanted",
         "writer",
     )
 
@@ -82,22 +84,29 @@ class Driver:
         #: What the handshake agreed on, once it is complete; and the same in words, for the trace.
         self.negotiated: Negotiated | None = None
         self.agreed: dict[str, Any] = {}
+        #: The messages and alerts of the handshake, for who asks why it has failed.
+        self.notes: list[Note] = []
         #: What this connection has put into the client's store.
         self.sessions: list[Session] = []
+        #: The signature that the flow waits for, if it does: nothing can be delivered until it is there.
+        self.wanted: SignatureWanted | None = None
+        #: Whether a signer is left to the caller even where it need not be waited for.
+        self.defers_signing = False
 
     @property
     def state(self) -> str:
-        """Where the flow waits, by RFC 9846 appendix A's name."""
-        return self._waiting.state
+        """Where the flow waits, by RFC 9846 appendix A's name; for a signature there is none."""
+        return self._waiting.state if self.wanted is None else "WAIT_SIGNATURE"
 
     # -- running
 
     def start(self, flow: Flow[None]) -> None:
         self._flow = flow
-        self._advance(None)
+        self._advance(next(flow))
 
     def stop(self) -> None:
         """No more steps, no more data, nothing to open records with: only an alert may follow."""
+        self.wanted = None
         self._flow.close()
         self._hs.forget()
         self.writer.drop_data()
@@ -115,6 +124,8 @@ class Driver:
         # One that is not due is told to the trace by its form in the version spoken.
         cls = message_class(raw, expected) or (TLS12_MESSAGES.get(raw[0]) if self._hs.speaks12 else None)
         name = message_name(raw) if cls is None else cls.name
+        if self.negotiated is None:
+            self.notes.append(("received", name, raw))
         if self._trace:
             self._trace.message(
                 direction="received",
@@ -125,14 +136,14 @@ class Driver:
                 cls=cls,
             )
         if cls is None or cls not in expected:
-            if raw == _HELLO_REQUEST and self._ignores_hello_request:
-                self._count_hello_request()
+            if raw == HELLO_REQUEST and self._ignores_hello_request:
+                count_hello_request(self._hs)
                 return
             raise PeerMisbehaved(
                 Reason.UNEXPECTED_MESSAGE, f"{name} came in {self.state}, where {self._due()} is due"
             )
         self.hello_seen = True
-        self._advance(cls.decode(raw))
+        self._advance(self._flow.send(cls.decode(raw)))
 
     def deliver_change_cipher_spec(self, fragment: bytes) -> None:
         """TLS 1.2: the record that says that those behind it are protected."""
@@ -151,7 +162,20 @@ class Driver:
                 epoch=self._read_epoch,
                 cls=ChangeCipherSpec,
             )
-        self._advance(message)
+        self._advance(self._flow.send(message))
+
+    def take_signature(self, wanted: SignatureWanted, signature: object) -> None:
+        """Go on with what a signer gave, or with the error that says why it gave nothing."""
+        self.wanted = None
+        try:
+            if isinstance(signature, TLSError):
+                raise signature
+            good = wanted.credential.checked(wanted.scheme, wanted.data, signature, tls12=wanted.tls12)
+        except TLSError as error:
+            self._advance(self._flow.throw(error))
+            return
+        tell_signature(self._hs, wanted.scheme, good)
+        self._advance(self._flow.send(good))
 
     def check_next_type(self) -> None:
         """Refuse a message by its first byte: one that cannot be next is not collected to its end."""
@@ -178,14 +202,7 @@ class Driver:
 
     @property
     def _ignores_hello_request(self) -> bool:
-        # RFC 5246 7.4.1.1: it "will be ignored by the client if the client is currently negotiating a
-        # session." Before the version is known, as far as it can be TLS 1.2.
-        return self._hs.side == "client" and self.negotiated is None and self._hs.may_speak12
-
-    def _count_hello_request(self) -> None:
-        self._hs.hello_requests += 1
-        if self._hs.hello_requests > MAX_HELLO_REQUESTS:
-            raise too_many_renegotiations(MAX_HELLO_REQUESTS)
+        return ignores_hello_request(self._hs, complete=self.negotiated is not None)
 
     def _due(self) -> str:
         return " or ".join(dict.fromkeys(expected.name for expected in self._waiting.expected))
@@ -194,10 +211,9 @@ class Driver:
         events, self.events = self.events, []
         return events
 
-    def _advance(self, answer: object) -> None:
-        """Resume the flow, and do what it asks until it waits for a message again."""
+    def _advance(self, effect: Effect) -> None:
+        """Do what the flow asks, from ``effect`` on, until it waits for a message or a signature."""
         flow, actions = self._flow, self._ACTIONS
-        effect = flow.send(answer)
         while type(effect) is not Receive:
             try:
                 answer = actions[type(effect)](self, effect)
@@ -205,6 +221,8 @@ class Driver:
                 # A step may live with a refusal: a session whose certificate has expired is not resumed.
                 effect = flow.throw(error)
             else:
+                if answer is _LATER:
+                    return
                 effect = flow.send(answer)
         self._waiting = effect
 
@@ -212,6 +230,8 @@ class Driver:
 
     def _send(self, effect: fx.Send) -> None:
         message = effect.message
+        if self.negotiated is None:
+            self.notes.append(("sent", message.name, message.raw))
         if self._trace:
             epoch = self._write_keys.epoch
             self._trace.message(
@@ -273,7 +293,9 @@ class Driver:
         if self._trace:
             level, description = str(AlertLevel.warning), str(effect.description)
             self._trace.alert(direction="sent", level=level, description=description)
-        self.writer.queue(ContentType.alert, bytes((AlertLevel.warning, effect.description)))
+        warning = bytes((AlertLevel.warning, effect.description))
+        self.notes.append(("sent", ALERT, warning))
+        self.writer.queue(ContentType.alert, warning)
 
     def _update_keys(self, effect: fx.UpdateKeys) -> bool:
         if self.send_closed:
@@ -294,26 +316,27 @@ class Driver:
     def _check_revocation(self, effect: fx.CheckRevocation) -> float:
         return judge_revocation(self._hs, effect)
 
-    def _select_credential(
-        self, effect: fx.SelectCredential
-    ) -> tuple[Credential, SignatureScheme | None] | None:
+    def _select_credential(self, effect: fx.SelectCredential) -> fx.Selected:
         # A server of TLS 1.2 asks for each kind of key, and tells itself what came of it.
         asks = effect.needs is not None and self._hs.side == "server"
         return choose_credential(self._hs.config.credentials, effect, None if asks else self._trace)
 
-    def _sign(self, effect: fx.Sign) -> bytes:
-        return effect.credential.sign(effect.scheme, effect.content, tls12=effect.tls12)
+    def _sign(self, effect: fx.Sign) -> object:
+        credential = effect.credential
+        if credential.signer is not None and (self.defers_signing or credential.signer.waits):
+            self.wanted = SignatureWanted(credential, effect.scheme, effect.content, effect.tls12)
+            self.events.append(self.wanted)
+            return _LATER
+        signature = credential.sign(effect.scheme, effect.content, tls12=effect.tls12)
+        if credential.signer is not None:
+            tell_signature(self._hs, effect.scheme, signature)
+        return signature
 
     def _decrypt_premaster(self, effect: fx.DecryptPremaster) -> bytes:
         return effect.credential.decrypt_premaster(effect.ciphertext, effect.client_version, effect.otherwise)
 
     def _find_session(self, effect: fx.FindSession) -> Session | None:
-        config, now = self._hs.config, self._hs.now()
-        asked = effect.server_name, now, config.session_scope
-        if self._trace and (why := config.sessions.why_none(*asked)):
-            self._trace.choice(what="kept_session", ours=[], chosen="", rule=why)
-        session: Session | None = config.sessions.take(*asked)
-        return session
+        return find_session(self._hs, effect)
 
     def _store_session(self, effect: fx.StoreSession) -> None:
         self._hs.config.sessions.put(effect.session)
@@ -321,11 +344,9 @@ class Driver:
         del self.sessions[:-PER_NAME]
 
     def _find_cached(self, effect: fx.FindCached) -> TicketState | str:
-        cache, session_id = self._hs.config.cache, effect.session_id
-        otherwise = "expired" if cache.has(session_id) else "unknown"
-        state: TicketState | None = cache.find(session_id, self._hs.now())
-        self._offered = session_id if state else b""
-        return state or otherwise
+        found = find_cached(self._hs, effect)
+        self._offered = b"" if isinstance(found, str) else effect.session_id
+        return found
 
     def _store_cached(self, effect: fx.StoreCached) -> None:
         self._hs.config.cache.put(effect.session_id, effect.state)
@@ -336,15 +357,7 @@ class Driver:
         return ticket
 
     def _open_ticket(self, effect: fx.OpenTicket) -> TicketState | str:
-        now = self._hs.now()
-        state: TicketState | None = self._hs.config.ticket_keys.peek(effect.ticket, now, self._hs.version)
-        expired = state is not None and not state.valid_at(now)
-        if self._trace:
-            found = "unknown or forged" if state is None else "expired" if expired else "ours"
-            self._trace.check(what="ticket", expected="one that we sealed", found=found, ok=found == "ours")
-        if state is None:
-            return "unknown"
-        return "expired" if expired else state
+        return open_ticket(self._hs, effect)
 
     def _skip_early_data(self, effect: fx.SkipEarlyData) -> None:
         self.reader.skip_early_data(effect.limit_bytes)
@@ -352,11 +365,11 @@ class Driver:
     def _emit(self, effect: fx.Emit) -> None:
         event = effect.event
         if isinstance(event, HandshakeCompleted):
-            self.negotiated = event.negotiated
+            self.negotiated, self.notes = event.negotiated, lasting(self.notes)
             if event.negotiated.resumed:
                 self._cached = self._offered
             if self._trace:
-                self.agreed = _agreed(event.negotiated)
+                self.agreed = agreed(event.negotiated)
                 self._trace.outcome(status="connected", **self.agreed)
         self.events.append(event)
 
@@ -381,18 +394,4 @@ class Driver:
         fx.StoreCached: _store_cached,
         fx.SkipEarlyData: _skip_early_data,
         fx.Emit: _emit,
-    }
-
-
-def _agreed(negotiated: Negotiated) -> dict[str, Any]:
-    scheme = negotiated.signature_scheme
-    return {
-        "protocol": negotiated.protocol.label,
-        "cipher_suite": str(negotiated.cipher_suite),
-        "group": str(negotiated.group) if negotiated.group is not None else "",
-        "signature_scheme": name_of(scheme, SignatureScheme) if scheme else "",
-        "alpn": negotiated.alpn or "",
-        "resumed": negotiated.resumed,
-        "server_name": negotiated.server_name or "",
-        "mutual": negotiated.mutual,
     }

@@ -137,13 +137,13 @@ def choose_credential(
 
     RFC 9846 4.5.1.2: a credential for the name that was asked for comes before others, one whose chain the
     peer can verify before others again, then one that a named authority issued; otherwise the order of the
-    configuration decides.
+    configuration decides. Before all that comes the kind that the peer prefers (RFC 7250).
     """
     usable: list[tuple[Misfits, Credential, SignatureScheme | None]] = []
     for credential in credentials:
         can, scheme = _ability(credential, wanted)
         if can:
-            found = misfits(credential, wanted.server_name, wanted.certificate_schemes, wanted.authorities)
+            found = misfits(credential, wanted)
             usable.append((found, credential, scheme))
     # min() keeps the first of equals, which is the configuration's order.
     best = min(usable, key=lambda entry: entry[0], default=None)
@@ -153,27 +153,27 @@ def choose_credential(
     return chosen
 
 
-#: For another name, not to be verified by the peer, by none of the authorities that it trusts: fewest first.
-Misfits = tuple[bool, bool, bool]
+#: Of how many kinds that the peer likes better, for another name, not to be verified by the peer, by none of
+#: the authorities that it trusts: fewest first.
+Misfits = tuple[int, bool, bool, bool]
 
 
-def misfits(
-    credential: Credential,
-    server_name: str | None,
-    certificate_schemes: Sequence[int],
-    authorities: Sequence[bytes],
-) -> Misfits:
+def misfits(credential: Credential, wanted: SelectCredential) -> Misfits:
     """In what a credential that can be used is not what the peer would like best."""
-    verifiable = set(certificate_schemes)
+    verifiable, name = set(wanted.certificate_schemes), wanted.server_name
+    issued = bool(wanted.authorities) and bool(credential.issuers)
     return (
-        server_name is not None and not credential.matches(server_name),
+        list(wanted.types).index(credential.certificate_type),
+        name is not None and not credential.matches(name),
         any(verifiable.isdisjoint(any_of) for any_of in credential.chain_schemes),
-        bool(authorities) and credential.issuers.isdisjoint(authorities),
+        issued and credential.issuers.isdisjoint(wanted.authorities),
     )
 
 
 def _ability(credential: Credential, wanted: SelectCredential) -> tuple[bool, SignatureScheme | None]:
     """Whether the key can do it, and the scheme to sign with."""
+    if credential.certificate_type not in wanted.types:
+        return False, None
     needs = wanted.needs
     if needs is None:
         scheme = first_shared(credential.schemes, wanted.schemes)

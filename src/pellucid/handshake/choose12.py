@@ -7,6 +7,7 @@ TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
 from pellucid.codes import CipherSuite, NamedGroup, SignatureScheme, names_of
 from pellucid.crypto.suites12 import SUITES12, Suite12
 from pellucid.errors import PeerIncompatible, Reason
+from pellucid.handshake.certificate_types import types_accepted
 from pellucid.handshake.choose import Misfits, first_shared, misfits, trace_credential
 from pellucid.handshake.client_hello12 import Request12
 from pellucid.handshake.effects import Flow, KeyNeeds, SelectCredential, Selected
@@ -43,18 +44,14 @@ def choose12(hs: ServerHandshake, request: Request12) -> Flow[Choice12]:
             missing.append((suite, NO_GROUP))
             continue
         needs = suite.authentication, suite.key_exchange == "RSA"
+        wanted = _wanted(request, suite)
         if needs not in credentials:
-            credentials[needs] = yield _wanted(request, suite)
+            credentials[needs] = yield wanted
         selected = credentials[needs]
         if selected is None:
-            what = (
-                "decrypts"
-                if suite.key_exchange == "RSA"
-                else "fits the client's curves and signature schemes"
-            )
-            missing.append((suite, f"no {suite.authentication} key of ours {what}"))
+            missing.append((suite, f"no {suite.authentication} key of ours {_inability(hs, suite)}"))
             continue
-        found = misfits(selected[0], request.server_name, request.certificate_schemes, request.authorities)
+        found = misfits(selected[0], wanted)
         possible.append((found, Choice12(suite, group, *selected)))
         if not any(found):
             break
@@ -69,6 +66,15 @@ def choose12(hs: ServerHandshake, request: Request12) -> Flow[Choice12]:
 
 #: Why a suite cannot be used, in one of the cases.
 NO_GROUP = "no group in common"
+
+
+def _inability(hs: ServerHandshake, suite: Suite12) -> str:
+    """What none of our keys can do that the suite needs."""
+    if suite.key_exchange != "RSA":
+        return "fits the client's curves and signature schemes"
+    kind = suite.authentication
+    elsewhere = any(one.signer is not None and one.key_kind == kind for one in hs.config.credentials)
+    return "decrypts" + " (a function in the place of one only signs)" * elsewhere
 
 
 def _group(hs: ServerHandshake, request: Request12, suite: Suite12) -> NamedGroup | None:
@@ -93,6 +99,7 @@ def _wanted(request: Request12, suite: Suite12) -> SelectCredential:
         request.certificate_schemes,
         request.authorities,
         KeyNeeds([suite.authentication], suite.key_exchange == "RSA", request.groups),
+        types_accepted(request.hello.extensions),
     )
 
 

@@ -6,7 +6,7 @@ ClientHello            -------->
                        <--------             ServerHello
 """
 
-from pellucid.codes import CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
+from pellucid.codes import CertificateType, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
 from pellucid.crypto.suites import SUITES, Suite
 from pellucid.errors import Misuse, PeerIncompatible, PeerMisbehaved, Reason
 from pellucid.handshake.answers import check_answer
@@ -185,6 +185,7 @@ def _trace_version(hs: ClientHandshake, chosen: str, rule: str, *theirs: str) ->
 
 
 def require_name(server_name: ServerName | None, hs: ClientHandshake) -> None:
-    """A client needs to know whom it wants to reach, unless only a PSK can tell."""
-    if server_name is None and not hs.config.psks:
+    """A client needs to know whom it wants to reach, unless a PSK or a raw public key will tell."""
+    by_key = CertificateType.RawPublicKey in hs.config.accepted_types
+    if server_name is None and not hs.config.psks and not by_key:
         raise Misuse(Reason.BAD_SERVER_NAME, "say which server is meant: without a name none can be verified")

@@ -30,7 +30,7 @@ from typing import Any
 
 from pellucid.codes import ProtocolVersion
 from pellucid.errors import PeerMisbehaved, Reason
-from pellucid.handshake.authenticate12 import answer_request, check_server_chain, prove_key
+from pellucid.handshake.authenticate12 import answer_request, prove_key, receive_server_certificate
 from pellucid.handshake.effects import Flow, StoreSession
 from pellucid.handshake.exchange12 import check_server_key_exchange, exchange
 from pellucid.handshake.flow import ClientHandshake, check_revocation, receive, verify_identity
@@ -76,10 +76,14 @@ def client12(hs: ClientHandshake, offer: Offer, hello: ServerHello) -> Flow[Conn
 
 def _full(hs: ClientHandshake, offer: Offer, agreed: Agreed) -> Flow[Connected]:
     security = agreed.security
-    certificate = yield from receive(hs, "WAIT_CERT", tls12.Certificate)
-    chain = check_server_chain(certificate, offer.server_name)
-    encrypts = security.suite.key_exchange == "RSA"
-    identity = yield from verify_identity(chain, "server", offer.server_name, encrypts=encrypts)
+    shown = yield from receive_server_certificate(hs, agreed.types.server, offer.server_name)
+    identity = yield from verify_identity(
+        shown.ders,
+        "server",
+        offer.server_name,
+        encrypts=security.suite.key_exchange == "RSA",
+        certificate_type=shown.certificate_type,
+    )
     message, good_until = yield from _after_certificate(hs, agreed, identity)
     signature: SignatureVerified | None = None
     server_share: tls12.ServerKeyExchange | None = None
@@ -92,7 +96,9 @@ def _full(hs: ClientHandshake, offer: Offer, agreed: Agreed) -> Flow[Connected]:
         request = message
         yield from receive(hs, "WAIT_SHD", tls12.ServerHelloDone)
 
-    credential = (yield from answer_request(hs, request)) if request is not None else None
+    credential = None
+    if request is not None:
+        credential = yield from answer_request(hs, request, agreed.types.client)
     exchanged = exchange(hs, server_share, identity)
     yield hs.send(exchanged.message)
     take_premaster_secret(hs, security, exchanged.premaster_secret)
@@ -105,18 +111,19 @@ def _full(hs: ClientHandshake, offer: Offer, agreed: Agreed) -> Flow[Connected]:
     finished = yield from receive_finished(hs, security)
     peer: ByCertificate | ByDecryption
     if signature is not None:
-        peer = ByCertificate(chain, identity, signature)
+        peer = ByCertificate(shown.chain, identity, signature)
     else:
-        peer = ByDecryption(chain, identity, finished)
+        peer = ByDecryption(shown.chain, identity, finished)
     negotiated = Negotiated(
         protocol=ProtocolVersion.TLSv1_2,
         cipher_suite=security.suite.code,
         group=exchanged.group,
         signature_scheme=signature.scheme if signature else None,
         alpn=agreed.alpn,
-        peer_chain=chain,
+        peer_chain=shown.chain,
+        peer_raw_public_key=identity.raw_public_key,
         peer_identity=identity,
-        server_name=str(offer.server_name),
+        server_name=str(offer.server_name) if offer.server_name else None,
         mutual=credential is not None,
     )
     origin = Origin(hs.now(), identity=identity, good_until=good_until)
@@ -138,6 +145,7 @@ def _resume(hs: ClientHandshake, agreed: Agreed, session: Session) -> Flow[Conne
         group=None,
         alpn=agreed.alpn,
         peer_chain=session.peer_chain,
+        peer_raw_public_key=session.peer_raw_public_key,
         resumed=True,
         server_name=session.server_name,
         mutual=session.mutual,
@@ -215,6 +223,7 @@ def _session(
         server_name=negotiated.server_name,
         alpn=negotiated.alpn,
         peer_chain=negotiated.peer_chain,
+        peer_raw_public_key=negotiated.peer_raw_public_key,
         mutual=negotiated.mutual,
         authenticated_at=origin.authenticated_at,
         certificate_expires_at=origin.expires_at,

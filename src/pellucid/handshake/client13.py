@@ -17,14 +17,15 @@ from functools import partial
 from pellucid.codes import NamedGroup, ProtocolVersion, SignatureScheme, name_of
 from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.handshake.answers import agreed_protocol, check_unsolicited
-from pellucid.handshake.authenticate import answer_request, receive_certificate
+from pellucid.handshake.authenticate import CERTIFICATES, answer_request, receive_certificate
+from pellucid.handshake.certificate_types import agreed_types
 from pellucid.handshake.effects import Flow
 from pellucid.handshake.flow import ClientHandshake, exchange_inputs, receive
 from pellucid.handshake.offer import Offer, Psk
 from pellucid.handshake.proofs import ByCertificate, ByPsk, Connected, Origin, verify_finished
 from pellucid.handshake.record_sizes import take_record_sizes
 from pellucid.keys import export_keying_material, finished_verify_data
-from pellucid.messages import Certificate, CertificateRequest, EncryptedExtensions, Finished, ServerHello
+from pellucid.messages import CertificateRequest, EncryptedExtensions, Finished, ServerHello
 from pellucid.messages import extensions as ext
 from pellucid.result import Negotiated
 
@@ -44,16 +45,18 @@ def client13(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Fl
     check_unsolicited(offer, encrypted_extensions.extensions)
     alpn = agreed_protocol(hs, encrypted_extensions.extensions)
     yield from take_record_sizes(hs, offer.hello.extensions, encrypted_extensions.extensions)
+    types = agreed_types(hs, encrypted_extensions.extensions, resumed=psk is not None)
 
     request: CertificateRequest | None = None
     peer: ByCertificate | ByPsk
     if psk is not None:
         peer = ByPsk(psk.identity)
     else:
-        message = yield from receive(hs, "WAIT_CERT_CR", Certificate, CertificateRequest)
+        certificate = CERTIFICATES[types.server]
+        message = yield from receive(hs, "WAIT_CERT_CR", certificate, CertificateRequest)
         if isinstance(message, CertificateRequest):
             request = _check_request(message)
-            message = yield from receive(hs, "WAIT_CERT", Certificate)
+            message = yield from receive(hs, "WAIT_CERT", certificate)
         peer = yield from receive_certificate(
             hs, message, "server", offer.hello.extensions, offer.server_name
         )
@@ -73,7 +76,7 @@ def client13(hs: ClientHandshake, offer: Offer, server_hello: ServerHello) -> Fl
     yield hs.install_keys("read", "application", server_application)
     mutual = False
     if request is not None:
-        mutual = yield from answer_request(hs, request)
+        mutual = yield from answer_request(hs, request, types.client)
     verify_data = finished_verify_data(
         hs.suite.hash_name, client_secret, hs.transcript.digest(), trace=hs.trace
     )
@@ -176,10 +179,11 @@ def _negotiated(
     session = psk.session if psk else None
     scheme: SignatureScheme | None = None
     chain = session.peer_chain if session else ()
+    key = session.peer_raw_public_key if session else b""
     identity = None
     if isinstance(peer, ByCertificate):
         identity, scheme = peer.identity, peer.signature.scheme
-        chain = peer.chain
+        chain, key = peer.chain, peer.identity.raw_public_key
     return Negotiated(
         protocol=ProtocolVersion.TLSv1_3,
         cipher_suite=hs.suite.code,
@@ -187,6 +191,7 @@ def _negotiated(
         signature_scheme=scheme,
         alpn=alpn,
         peer_chain=chain,
+        peer_raw_public_key=key,
         peer_identity=identity,
         resumed=session is not None,
         server_name=str(offer.server_name) if offer.server_name else None,

@@ -9,7 +9,7 @@ flow finds out comes back by ``return``, and a fault is raised.
 from collections.abc import Generator, Sequence
 from typing import Any, Literal, TypeVar
 
-from pellucid.codes import AlertDescription, KeyUpdateRequest, SignatureScheme
+from pellucid.codes import AlertDescription, CertificateType, KeyUpdateRequest, SignatureScheme
 from pellucid.crypto.suites import Suite
 from pellucid.crypto.suites12 import Suite12
 from pellucid.events import Event
@@ -101,13 +101,15 @@ class VerifyIdentity:
     """Is this chain what it should be? Answered by the proof, or raises ``CertificateRejected``.
 
     ``server_name``: what the peer must be, as a server; None: the peer is a client. ``encrypts``: its key is
-    for us to encrypt with, and not to sign (RSA key exchange of TLS 1.2).
+    for us to encrypt with, and not to sign (RSA key exchange of TLS 1.2). ``certificate_type``: of a raw
+    public key, ``chain`` has its SubjectPublicKeyInfo alone.
     """
 
     chain: tuple[bytes, ...]
     whose: Literal["client", "server"]
     server_name: ServerName | None
     encrypts: bool = False
+    certificate_type: CertificateType = CertificateType.X509
 
 
 @plain
@@ -141,7 +143,8 @@ class SelectCredential:
 
     ``schemes``: what the peer verifies in the handshake; ``certificate_schemes``: in certificates (RFC 9846
     4.3.3); ``authorities``: names of those it trusts, none for no preference. ``needs``: None in TLS 1.3.
-    Where the key is to decrypt, the scheme is None.
+    Where the key is to decrypt, the scheme is None. ``types``: the kinds of credential that it takes (RFC
+    7250), preferred first.
     """
 
     server_name: str | None
@@ -149,6 +152,7 @@ class SelectCredential:
     certificate_schemes: Sequence[int]
     authorities: Sequence[bytes]
     needs: KeyNeeds | None = None
+    types: Sequence[int] = (CertificateType.X509,)
 
 
 #: The answer.

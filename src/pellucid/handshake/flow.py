@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from pellucid.codes import ProtocolVersion, SignatureScheme
+from pellucid.codes import CertificateType, ProtocolVersion, SignatureScheme
 from pellucid.config import ClientConfig, Config, Entropy, ServerConfig
 from pellucid.crypto.groups import PrivateShare
 from pellucid.crypto.suites import Suite
@@ -176,30 +176,36 @@ def verify_identity(
     server_name: ServerName | None,
     *,
     encrypts: bool = False,
+    certificate_type: CertificateType = CertificateType.X509,
 ) -> Flow[VerifiedIdentity]:
-    identity: VerifiedIdentity = yield VerifyIdentity(chain, whose, server_name, encrypts)
+    identity: VerifiedIdentity = yield VerifyIdentity(chain, whose, server_name, encrypts, certificate_type)
     return identity
 
 
 def check_revocation(hs: AnyHandshake, identity: VerifiedIdentity, staples: dict[int, bytes]) -> Flow[float]:
     """Until when the peer's certificates are known not to be revoked, in POSIX seconds; infinity for no date.
 
-    Apart from `verify_identity`, since in TLS 1.2 the staple comes in a message of its own.
+    Apart from `verify_identity`, since in TLS 1.2 the staple comes in a message of its own. A raw public key
+    has nobody who could revoke it but us.
     """
-    if hs.config.revocation == "off":
+    if hs.config.revocation == "off" or identity.raw_public_key:
         return inf
     until: float = yield CheckRevocation(identity, staples)
     return until
 
 
 def select_credential(
-    server_name: str | None, asked: Extensions
+    server_name: str | None, asked: Extensions, types: Sequence[int]
 ) -> Flow[tuple[Credential, SignatureScheme] | None]:
-    """TLS 1.3: the credential that fits what a ClientHello or a CertificateRequest says in its extensions."""
+    """TLS 1.3: the credential that fits what a ClientHello or a CertificateRequest says in its extensions.
+
+    ``types``: of one of these kinds.
+    """
     schemes, in_certificates = schemes_in(asked)
     authorities = asked.find(ext.CertificateAuthorities)
+    named = authorities.authorities if authorities else []
     selected: tuple[Credential, SignatureScheme] | None = yield SelectCredential(
-        server_name, schemes, in_certificates, authorities.authorities if authorities else []
+        server_name, schemes, in_certificates, named, types=types
     )
     return selected
 

@@ -13,6 +13,7 @@ from pellucid.crypto.groups import PrivateShare, generate
 from pellucid.crypto.suites import SUITES, Suite
 from pellucid.crypto.suites12 import SUITES12
 from pellucid.handshake.authenticate import certificate_authorities
+from pellucid.handshake.certificate_types import ask_for_types
 from pellucid.handshake.effects import FindSession, Flow
 from pellucid.handshake.flow import ClientHandshake
 from pellucid.handshake.record_sizes import ask_for_record_sizes
@@ -115,7 +116,7 @@ def _extensions(hs: ClientHandshake, server_name: Name | None) -> Extensions:
     config = hs.config
     extensions = Extensions()
     # RFC 6066 3: "Literal IPv4 and IPv6 addresses are not permitted in "HostName"."
-    host_name = server_name.server_name if server_name else None
+    host_name = server_name.server_name if server_name and config.send_server_name else None
     if host_name:
         extensions.add(ext.ServerNameList([ext.ServerName(NameType.host_name, host_name)]))
     if config.parameters.groups:
@@ -134,6 +135,7 @@ def _extensions(hs: ClientHandshake, server_name: Name | None) -> Extensions:
         authorities = certificate_authorities(config.trust)
         if authorities is not None:
             extensions.add(authorities)
+    ask_for_types(config, extensions)
     ask_for_record_sizes(hs, extensions)
     return extensions
 

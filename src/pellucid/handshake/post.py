@@ -100,6 +100,7 @@ def _receive_ticket(hs: ClientHandshake, connected: Connected, message: NewSessi
         server_name=negotiated.server_name,
         alpn=negotiated.alpn,
         peer_chain=negotiated.peer_chain,
+        peer_raw_public_key=negotiated.peer_raw_public_key,
         mutual=negotiated.mutual,
         authenticated_at=origin.authenticated_at,
         certificate_expires_at=origin.expires_at,
@@ -126,6 +127,7 @@ def _send_ticket(hs: ServerHandshake, connected: Connected, origin: Origin, numb
             server_name=negotiated.server_name,
             alpn=negotiated.alpn,
             client_chain=negotiated.peer_chain,
+            client_key=negotiated.peer_raw_public_key,
             server_identity=origin.server_identity,
             authenticated_at=origin.authenticated_at,
         )

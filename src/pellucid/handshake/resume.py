@@ -1,5 +1,6 @@
 """Whether a server resumes a session that it knows: what holds in TLS 1.3 and in TLS 1.2."""
 
+from pellucid.codes import CertificateType
 from pellucid.errors import CertificateRejected
 from pellucid.handshake.effects import Flow
 from pellucid.handshake.flow import ServerHandshake, check_revocation, verify_identity
@@ -15,15 +16,19 @@ def why_not_resume(
         return "the session was with another server name", None
     if state.server_identity not in hs.config.fingerprints:
         return "the session was with a certificate that we no longer have", None
-    if state.client_chain and hs.config.client_authentication == "none":
+    kind = CertificateType.RawPublicKey if state.client_key else CertificateType.X509
+    shown = (state.client_key,) if state.client_key else state.client_chain
+    if shown and hs.config.client_authentication == "none":
         return "the session has a client certificate, and none is asked for", None
-    if not state.client_chain and hs.config.client_authentication == "required":
+    if not shown and hs.config.client_authentication == "required":
         return "the session has no client certificate", None
-    if not state.client_chain:
+    if not shown:
         return "", None
+    if kind not in hs.config.accepted_types:
+        return f"the session's client has shown {kind}, which is not accepted any more", None
     # A session must not outlive its certificate, nor our trust in it.
     try:
-        identity = yield from verify_identity(state.client_chain, "client", None)
+        identity = yield from verify_identity(shown, "client", None, certificate_type=kind)
         yield from check_revocation(hs, identity, {})
     except CertificateRejected as error:
         return f"the session's client certificate is no longer accepted: {error.detail}", None

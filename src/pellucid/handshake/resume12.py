@@ -104,6 +104,7 @@ def session_state(
         server_name=negotiated.server_name,
         alpn=negotiated.alpn,
         client_chain=negotiated.peer_chain,
+        client_key=negotiated.peer_raw_public_key,
         server_identity=origin.server_identity,
         authenticated_at=origin.authenticated_at,
     )

@@ -28,15 +28,28 @@ ClientHello            -------->
 Finished               -------->
 """
 
-from pellucid.codes import CertificateStatusType, ECPointFormat, ExtensionType, ProtocolVersion
+from pellucid.codes import (
+    CertificateStatusType,
+    CertificateType,
+    ECPointFormat,
+    ExtensionType,
+    ProtocolVersion,
+)
 from pellucid.config import fingerprint
 from pellucid.crypto.suites12 import SUITES12, Suite12
 from pellucid.handshake.authenticate12 import (
+    NOTHING_SHOWN,
     certificate_message,
     certificate_request,
     identify_client,
     receive_client_certificate,
     receive_client_proof,
+)
+from pellucid.handshake.certificate_types import (
+    answer_types,
+    require_shared_type,
+    tell_type,
+    type_to_ask_for,
 )
 from pellucid.handshake.choose import agree_on_protocol, require_certificate_for
 from pellucid.handshake.choose12 import Choice12, choose12
@@ -91,13 +104,16 @@ def server12(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
 def _full(hs: ServerHandshake, request: Request12) -> Flow[Connected]:
     if hs.config.strict_server_name:
         require_certificate_for(hs.config.credentials, request.server_name)
+    require_shared_type(hs, request.hello.extensions)
+    client_type = type_to_ask_for(hs, request.hello.extensions)
     choice = yield from choose12(hs, request)
+    tell_type(hs, request.hello.extensions, choice.credential.certificate_type)
     staple = response_to_staple(hs, choice.credential, request.hello.extensions)
     answer = yield from _send_server_hello(
-        hs, request, choice.suite, choice=choice, staples=staple is not None
+        hs, request, choice.suite, choice=choice, staples=staple is not None, client_type=client_type
     )
     security = answer.security
-    yield hs.send_encoded(certificate_message(choice.credential.chain))
+    yield hs.send_encoded(certificate_message(choice.credential))
     if staple is not None:
         # RFC 6066 8: "immediately after the "Certificate" message"
         yield hs.send(tls12.CertificateStatus(CertificateStatusType.ocsp, staple))
@@ -106,20 +122,19 @@ def _full(hs: ServerHandshake, request: Request12) -> Flow[Connected]:
         ours = yield from send_server_key_exchange(
             hs, security, choice.group, choice.credential, choice.scheme
         )
-    asking = hs.config.client_authentication != "none"
-    if asking:
-        yield hs.send(certificate_request(hs))
+    if client_type is not None:
+        yield hs.send(certificate_request(hs, client_type))
     yield hs.send(tls12.ServerHelloDone())
 
-    chain = (yield from receive_client_certificate(hs)) if asking else ()
-    client = yield from identify_client(hs, chain)
+    shown = NOTHING_SHOWN if client_type is None else (yield from receive_client_certificate(hs, client_type))
+    client = yield from identify_client(hs, shown)
     if choice.suite.key_exchange == "RSA":
         version = request.hello.legacy_version
         premaster_secret = yield from receive_encrypted_premaster(hs, choice.credential, version)
     else:
         premaster_secret = yield from receive_client_key_exchange(hs, choice.suite, ours)
     take_premaster_secret(hs, security, premaster_secret)
-    peer = yield from receive_client_proof(hs, chain, client)
+    peer = yield from receive_client_proof(hs, shown.chain, client)
     hs.transcript.forget_messages()
     finished = yield from receive_finished(hs, security)
 
@@ -129,10 +144,11 @@ def _full(hs: ServerHandshake, request: Request12) -> Flow[Connected]:
         group=choice.group,
         signature_scheme=choice.scheme,
         alpn=answer.alpn,
-        peer_chain=chain,
+        peer_chain=shown.chain,
+        peer_raw_public_key=client.raw_public_key if client else b"",
         peer_identity=client,
         server_name=request.server_name,
-        mutual=bool(chain),
+        mutual=client is not None,
     )
     origin = Origin(hs.now(), server_identity=fingerprint(choice.credential))
     if answer.sends_ticket:
@@ -159,10 +175,11 @@ def _resume(hs: ServerHandshake, request: Request12, resumed: Resumed12) -> Flow
         group=None,
         alpn=answer.alpn,
         peer_chain=state.client_chain,
+        peer_raw_public_key=state.client_key,
         peer_identity=resumed.client_identity,
         resumed=True,
         server_name=request.server_name,
-        mutual=bool(state.client_chain),
+        mutual=resumed.client_identity is not None,
     )
     authenticated_at = state.authenticated_at or state.created_at
     origin = Origin(authenticated_at, server_identity=state.server_identity)
@@ -180,6 +197,7 @@ def _send_server_hello(
     *,
     choice: Choice12 | None = None,
     staples: bool = False,
+    client_type: CertificateType | None = None,
     resumed: Resumed12 | None = None,
 ) -> Flow[Answer12]:
     """Everything that is decided: the suite, the session, and the extensions that we take up."""
@@ -196,6 +214,9 @@ def _send_server_hello(
         sends_ticket,
     )
     extensions = _extensions(request, answer, choice)
+    if choice is not None:
+        ours = choice.credential.certificate_type
+        answer_types(request.hello.extensions, extensions, ours, client_type)
     if staples:
         # RFC 6066 8: who sends a CertificateStatus "MUST have included" the extension, empty.
         extensions.add(ext.CertificateStatusRequested())

@@ -17,11 +17,23 @@ ClientHello            -------->
 
 from functools import partial
 
-from pellucid.codes import NamedGroup, ProtocolVersion, SignatureScheme
+from pellucid.codes import CertificateType, NamedGroup, ProtocolVersion, SignatureScheme
 from pellucid.config import fingerprint
 from pellucid.crypto.groups import respond
 from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
-from pellucid.handshake.authenticate import certificate_authorities, receive_certificate, send_certificate
+from pellucid.handshake.authenticate import (
+    CERTIFICATES,
+    certificate_authorities,
+    receive_certificate,
+    send_certificate,
+)
+from pellucid.handshake.certificate_types import (
+    answer_types,
+    require_shared_type,
+    tell_type,
+    type_to_ask_for,
+    types_accepted,
+)
 from pellucid.handshake.choose import (
     agree_on_protocol,
     choose_cipher_suite,
@@ -42,7 +54,6 @@ from pellucid.identity import Credential, VerifiedIdentity
 from pellucid.keys import KeySchedule, export_keying_material, finished_verify_data
 from pellucid.messages import (
     HELLO_RETRY_RANDOM,
-    Certificate,
     CertificateRequest,
     ClientHello,
     EncryptedExtensions,
@@ -85,6 +96,7 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     if psk is not None:
         check_binder(hs, request, psk)
     credential = None if psk else (yield from _choose_credential(hs, request))
+    client_type = type_to_ask_for(hs, hello.extensions) if credential else None
     answer = Answer(
         group,
         psk,
@@ -95,11 +107,10 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     hs.transcript.add(hello.raw)
 
     schedule, client_secret, server_secret = yield from _send_server_hello(hs, request, answer)
-    encrypted_extensions = _encrypted_extensions(request, answer)
+    encrypted_extensions = _encrypted_extensions(request, answer, client_type)
     yield from answer_record_sizes(hs, hello.extensions, encrypted_extensions.extensions)
     yield hs.send(encrypted_extensions)
-    asking = credential is not None and hs.config.client_authentication != "none"
-    certificate_request = _certificate_request(hs) if asking else None
+    certificate_request = _certificate_request(hs, client_type) if client_type is not None else None
     if certificate_request is not None:
         yield hs.send(certificate_request)
     if credential is not None:
@@ -119,7 +130,7 @@ def server13(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
     hs.log_key("SERVER_TRAFFIC_SECRET_0", server_application)
     yield hs.install_keys("write", "application", server_application)
 
-    peer = yield from _receive_client_certificate(hs, certificate_request, psk)
+    peer = yield from _receive_client_certificate(hs, certificate_request, psk, client_type)
     transcript_hash = hs.transcript.digest()
     finished = yield from receive(hs, "WAIT_FINISHED", Finished)
     verified = verify_finished(hs, finished, client_secret, transcript_hash)
@@ -145,6 +156,8 @@ def _retry(
 ) -> Flow[tuple[Request, SelectedPsk | None]]:
     """RFC 9846 4.2.4: ask for another ClientHello, with a share of ``group``."""
     hello = request.hello
+    if psk is None:
+        require_shared_type(hs, hello.extensions)  # for without one this costs a round trip in vain
     hs.transcript.add(hello.raw)
     hs.transcript.replace_with_message_hash()
     extensions = Extensions.of(
@@ -243,27 +256,37 @@ def _choose_credential(hs: ServerHandshake, request: Request) -> Flow[tuple[Cred
         raise PeerMisbehaved(
             Reason.MISSING_EXTENSION, "no PSK of the client's is usable, and it has no signature_algorithms"
         )
-    selected = yield from select_credential(name, request.hello.extensions)
+    require_shared_type(hs, request.hello.extensions)
+    types = types_accepted(request.hello.extensions)
+    selected = yield from select_credential(name, request.hello.extensions, types)
     if selected is None:
         raise PeerIncompatible(
             Reason.NO_SHARED_SIGNATURE_SCHEME, "no key of ours signs with a scheme that the client verifies"
         )
+    tell_type(hs, request.hello.extensions, selected[0].certificate_type)
     return selected
 
 
-def _encrypted_extensions(request: Request, answer: Answer) -> EncryptedExtensions:
+def _encrypted_extensions(
+    request: Request, answer: Answer, client_type: CertificateType | None
+) -> EncryptedExtensions:
     extensions = Extensions()
     name = request.server_name
     if answer.credential is not None and name is not None and answer.credential[0].matches(name):
         # RFC 6066 3: the server acknowledges a name that it has used to pick the certificate.
         extensions.add(ext.ServerNameAcknowledged())
+    if answer.credential is not None:
+        ours = answer.credential[0].certificate_type
+        answer_types(request.hello.extensions, extensions, ours, client_type)
     if answer.alpn is not None:
         extensions.add(ext.ProtocolNameList([answer.alpn.encode()]))
     return EncryptedExtensions(extensions)
 
 
-def _certificate_request(hs: ServerHandshake) -> CertificateRequest:
+def _certificate_request(hs: ServerHandshake, client_type: CertificateType) -> CertificateRequest:
     extensions = Extensions.of(ext.SignatureSchemeList(list(hs.config.parameters.offered_schemes)))
+    if client_type is not CertificateType.X509:
+        return CertificateRequest(b"", extensions)  # a key has no issuer
     authorities = certificate_authorities(hs.config.trust)
     if authorities is not None:
         extensions.add(authorities)
@@ -274,13 +297,16 @@ def _certificate_request(hs: ServerHandshake) -> CertificateRequest:
 
 
 def _receive_client_certificate(
-    hs: ServerHandshake, request: CertificateRequest | None, psk: SelectedPsk | None
+    hs: ServerHandshake,
+    request: CertificateRequest | None,
+    psk: SelectedPsk | None,
+    client_type: CertificateType | None,
 ) -> Flow[ByCertificate | ByPsk | Anonymous]:
     if psk is not None:
         return ByPsk(psk.identity)
-    if request is None:
+    if request is None or client_type is None:
         return Anonymous()
-    certificate = yield from receive(hs, "WAIT_CERT", Certificate)
+    certificate = yield from receive(hs, "WAIT_CERT", CERTIFICATES[client_type])
     if not certificate.certificate_list and not certificate.certificate_request_context:
         if hs.config.client_authentication == "required":
             raise PeerIncompatible(Reason.CLIENT_CERTIFICATE_MISSING, "the client showed no certificate")
@@ -305,9 +331,10 @@ def _negotiated(
         signature_scheme=answer.credential[1] if answer.credential else None,
         alpn=answer.alpn,
         peer_chain=chain,
+        peer_raw_public_key=identity.raw_public_key if identity else b"",
         peer_identity=identity,
         resumed=psk is not None and psk.resumes,
         server_name=request.server_name,
-        mutual=bool(chain),
+        mutual=identity is not None,
         psk_identity=psk.identity if psk and not psk.resumes else None,
     )

@@ -4,6 +4,7 @@ from pellucid.codes import ECPointFormat, ExtensionType
 from pellucid.crypto.suites12 import SUITES12
 from pellucid.errors import PeerIncompatible, PeerMisbehaved, Reason
 from pellucid.handshake.answers import agreed_protocol, check_answer
+from pellucid.handshake.certificate_types import CertificateTypes, agreed_types
 from pellucid.handshake.flow import ClientHandshake
 from pellucid.handshake.offer import Offer
 from pellucid.handshake.security12 import SecurityParameters, check_extended_master_secret
@@ -23,6 +24,7 @@ class Agreed:
     alpn: str | None
     sends_ticket: bool
     may_send_status: bool
+    types: CertificateTypes
 
 
 def check_server_hello(hs: ClientHandshake, offer: Offer, hello: ServerHello) -> Agreed:
@@ -49,6 +51,7 @@ def check_server_hello(hs: ClientHandshake, offer: Offer, hello: ServerHello) ->
         alpn=agreed_protocol(hs, extensions),
         sends_ticket=ExtensionType.session_ticket in extensions,
         may_send_status=ExtensionType.status_request in extensions,
+        types=agreed_types(hs, extensions, resumed=session is not None),
     )
 
 

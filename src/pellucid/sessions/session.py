@@ -52,6 +52,7 @@ class Session:
     server_name        the name (or address) that the server was verified for
     alpn               the application protocol of the first connection
     peer_chain         the server's certificates (DER): a resumed connection shows none
+    peer_raw_public_key  the server's key (DER), where it showed that alone
     max_early_data     bytes of 0-RTT data that the ticket allows; 0: none
     mutual             whether we showed a certificate in the handshake that this goes back to
     authenticated_at   POSIX seconds of that handshake; 0: ``received_at``
@@ -74,6 +75,7 @@ class Session:
     ticket_age_add: int = field(default=0, repr=False)
     alpn: str | None = None
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    peer_raw_public_key: bytes = field(default=b"", repr=False)
     max_early_data: int = 0
     mutual: bool = False
     authenticated_at: float = 0.0

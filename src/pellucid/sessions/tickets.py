@@ -31,9 +31,10 @@ _MAX_SEALS = 2**32
 
 #: The first byte of the encoded state. Whoever changes the layout changes it, and older tickets open to None.
 _VERSION = 3
-# version, protocol, suite, extended_master_secret, max_fragment_length, age_add, created_at and
+# version, protocol, suite, what holds of it (below), max_fragment_length, age_add, created_at and
 # authenticated_at in microseconds, lifetime_seconds
-_HEAD = struct.Struct(">BHH?HIQQI")
+_HEAD = struct.Struct(">BHHBHIQQI")
+_EXTENDED_MASTER_SECRET, _RAW_PUBLIC_KEY = 1, 2
 _LENGTH_1, _LENGTH_2, _LENGTH_3 = 1, 2, 3
 
 # A clock that is corrected may step back a little: a ticket from so near a future is not refused for it.
@@ -58,6 +59,8 @@ class TicketState:
     server_name       the server_name of the first connection, None without one
     alpn              its application protocol, None without one
     client_chain      the client's certificates (DER, leaf first) as verified then; () for none
+    client_key        the client's raw public key (DER) as verified then, where it showed that in place of
+                      certificates; b"" for none
     server_identity   which of our credentials the client saw: SHA-256 of its leaf; b"" if it does not matter
     authenticated_at  POSIX seconds of the last full handshake, handed on when a resumed connection gets a
                       ticket; 0 stands for created_at. 7 days later no ticket of this line is valid any more
@@ -74,6 +77,7 @@ class TicketState:
     server_name: str | None = None
     alpn: str | None = None
     client_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    client_key: bytes = field(default=b"", repr=False)
     server_identity: bytes = b""
     authenticated_at: float = 0.0
 
@@ -208,11 +212,14 @@ class TicketKeys:
 
 def encode_state(state: TicketState) -> bytes:
     """The state as bytes: a fixed head, then each variable field behind its length."""
+    # The key, where there is one, is the last of these.
+    shown_by_client = (*state.client_chain, *filter(None, (state.client_key,)))
+    flags = _EXTENDED_MASTER_SECRET * state.extended_master_secret + _RAW_PUBLIC_KEY * bool(state.client_key)
     head = _HEAD.pack(
         _VERSION,
         state.protocol,
         state.suite,
-        state.extended_master_secret,
+        flags,
         state.max_fragment_length,
         state.age_add,
         int(state.created_at * 1_000_000),
@@ -226,7 +233,7 @@ def encode_state(state: TicketState) -> bytes:
             _vector(state.server_identity, _LENGTH_1),
             _vector(_optional(state.server_name), _LENGTH_2),
             _vector(_optional(state.alpn), _LENGTH_2),
-            *(_vector(certificate, _LENGTH_3) for certificate in state.client_chain),
+            *(_vector(shown, _LENGTH_3) for shown in shown_by_client),
         )
     )
 
@@ -238,7 +245,7 @@ def decode_state(data: bytes) -> TicketState | None:
     if not data or data[0] != _VERSION:
         return None
     _, version, suite, *rest = _HEAD.unpack_from(data)
-    extended, fragment, age_add, created_at, authenticated_at, lifetime_seconds = rest
+    flags, fragment, age_add, created_at, authenticated_at, lifetime_seconds = rest
     protocol, code = known(ProtocolVersion, version), known(CipherSuite, suite)
     if not isinstance(protocol, ProtocolVersion) or not isinstance(code, CipherSuite):
         return None
@@ -248,12 +255,13 @@ def decode_state(data: bytes) -> TicketState | None:
     alpn, offset = _read(data, offset, _LENGTH_2)
     client_chain = []
     while offset < len(data):
-        certificate, offset = _read(data, offset, _LENGTH_3)
-        client_chain.append(certificate)
+        shown, offset = _read(data, offset, _LENGTH_3)
+        client_chain.append(shown)
+    client_key = client_chain.pop() if flags & _RAW_PUBLIC_KEY else b""
     return TicketState(
         protocol=protocol,
         suite=code,
-        extended_master_secret=extended,
+        extended_master_secret=bool(flags & _EXTENDED_MASTER_SECRET),
         max_fragment_length=fragment,
         secret=secret,
         age_add=age_add,
@@ -262,6 +270,7 @@ def decode_state(data: bytes) -> TicketState | None:
         server_name=_text(server_name),
         alpn=_text(alpn),
         client_chain=tuple(client_chain),
+        client_key=client_key,
         server_identity=server_identity,
         authenticated_at=authenticated_at / 1_000_000,
     )

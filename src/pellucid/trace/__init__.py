@@ -25,6 +25,7 @@ from pellucid.trace.events import (
     StateEvent,
     UnreadEvent,
 )
+from pellucid.trace.network import ClearLine, NetworkEvent
 from pellucid.trace.paths import CandidateSummary, PathsEvent, RuleCheck, VerdictSummary
 from pellucid.trace.recorder import Trace, TraceView
 
@@ -35,10 +36,12 @@ __all__ = [
     "CertificateSummary",
     "CheckEvent",
     "ChoiceEvent",
+    "ClearLine",
     "DataEvent",
     "Event",
     "KeysEvent",
     "MessageEvent",
+    "NetworkEvent",
     "OutcomeEvent",
     "PathsEvent",
     "RecordEvent",

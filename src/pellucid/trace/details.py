@@ -27,16 +27,19 @@ __all__ = ["GREAT_CHECKS", "OPTIONAL_CHOICES", "Detail", "details_of", "ladder",
 # Checks that deserve a step of their own; the others of one message are told together, in a line each.
 GREAT_CHECKS = frozenset(
     {
-        *("certificate_chain", "certificate_signatures", "revocation"),
+        *("certificate_chain", "certificate_signatures", "raw_public_key", "revocation"),
         *("certificate_verify", "finished", "psk_binder", "ticket"),
-        *("server_key_exchange", "dh_group"),
+        *("server_key_exchange", "dh_group", "own_signature"),
     }
 )
 
 # No session to resume, no client certificate (and so no scheme for it), no staple: the handshake goes on
 # without.
 OPTIONAL_CHOICES = frozenset(
-    {"psk", "session", "kept_session", "client_certificate", "signature_scheme", "stapled_status"}
+    {
+        *("psk", "session", "kept_session", "stapled_status"),
+        *("client_certificate", "client_certificate_type", "signature_scheme"),
+    }
 )
 
 

@@ -89,7 +89,8 @@ def _server(summary: Summary) -> str:
         subject = summary.server_shown.subject if summary.server_shown else "not proved"
         return f"{subject}, which does not pass here: {summary.server_fault}"
     rsa = summary.agreed.key_exchange == "RSA"
-    if summary.server_identity is None:
+    identity, key = summary.server_identity, summary.server_key
+    if identity is None and not key:
         if unproved:
             return _NOT_SEEN
         if rsa:
@@ -100,12 +101,14 @@ def _server(summary: Summary) -> str:
         closed = ", if it could decrypt the secret: that is in what stays closed"
         proof = closed if unproved else ", which could decrypt the secret"
     unjudged = " (trust was not judged: no --cafile)" if summary.unjudged else ""
-    return _identity(summary.server_identity) + unjudged + proof
+    return (_identity(identity) if identity else _by_key(key)) + unjudged + proof
 
 
 def _client(summary: Summary) -> str:
     if summary.client_identity is not None:
         return _identity(summary.client_identity)
+    if summary.client_key:
+        return _by_key(summary.client_key)
     if summary.client_claim:
         return f"showed {summary.client_claim}, and the server has not objected"
     if summary.outcome and summary.outcome.mutual:
@@ -115,6 +118,10 @@ def _client(summary: Summary) -> str:
     if summary.client_asked:
         return "anonymous: it was asked, and showed no certificate"
     return "anonymous: it was not asked who it is"
+
+
+def _by_key(key: str) -> str:
+    return f"{key}, which is on the list of trusted keys"
 
 
 def _identity(certificate: CertificateSummary) -> str:

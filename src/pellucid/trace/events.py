@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pellucid.messages import Field, describe
 
 if TYPE_CHECKING:
-    from pellucid.trace.failure import Failure
+    from pellucid.trace.failure import Diagnosis
     from pellucid.wire import Wire
 
 __all__ = [
@@ -276,4 +276,4 @@ class OutcomeEvent(Event):
     resumed: bool = False
     server_name: str = ""
     mutual: bool = False
-    failure: Failure | None = None
+    failure: Diagnosis | None = None

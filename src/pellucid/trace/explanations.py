@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from pellucid.codes import ContentType, name_of
+from pellucid.messages import CertificateRawPublicKey, tls12
 from pellucid.trace.agreed import NOTHING, TLS13, Agreed, versions_offered
 from pellucid.trace.events import (
     AlertEvent,
@@ -131,9 +132,15 @@ def _seen(event: ChoiceEvent | CheckEvent | CertificateEvent) -> str:
     return ":seen" if own and f"{event.kind}:{what}:seen" in explanations() else ""
 
 
+# In either version.
+_RAW_KEYS = (CertificateRawPublicKey, tls12.CertificateRawPublicKey)
+
+
 def _message_variant(event: MessageEvent, agreed: Agreed) -> str:
     if event.name == "ClientHello":
         return _offer_variant(event, agreed)
+    if event.cls in _RAW_KEYS:
+        return ":raw"
     if not agreed.tls12:
         return ""
     if event.name in ("ServerKeyExchange", "ClientKeyExchange") and agreed.key_exchange:

@@ -48,7 +48,7 @@ def decided(run: Sequence[Event], agreed: Agreed) -> list[Event]:
 
 def is_by_onlooker(event: Event) -> bool:
     """Whether who reads a capture has checked this."""
-    return isinstance(event, CheckEvent | CertificateEvent) and event.by_onlooker
+    return isinstance(event, CheckEvent | CertificateEvent | PathsEvent) and event.by_onlooker
 
 
 def has_failed(event: Event) -> bool:

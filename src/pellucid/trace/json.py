@@ -11,6 +11,7 @@ from pellucid.codes import ContentType, name_of
 from pellucid.trace.events import CertificateSummary, Event, MessageEvent, OutcomeEvent, RecordEvent, Redacted
 from pellucid.trace.fingerprints import fingerprints
 from pellucid.trace.summary import final_outcome
+from pellucid.trace.timing import timings
 
 if TYPE_CHECKING:
     from pellucid.messages import Field
@@ -26,23 +27,34 @@ _ELSEWHERE = frozenset({"n", "time_us", "side", "cls"})
 _NOT_OF_RECORDS = frozenset({"raw"})
 
 
-def to_json(trace: Trace, previous: Sequence[Trace] = ()) -> dict[str, Any]:
-    """The trace as JSON values; ``previous`` are earlier connections of the same command, oldest first."""
+def to_json(
+    trace: Trace, previous: Sequence[Trace] = (), why: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The trace as JSON values; ``previous`` are earlier connections of the same command, oldest first.
+
+    ``why``: what they came to, where they were made to find out why the first has failed.
+    """
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "outcome": _outcome(trace),
         "events": [_event(event, trace.place) for event in trace.events],
     }
+    if trace.trust:
+        document["trust"] = asdict(trace.trust)
+    if steps := timings(trace.events):
+        document["timing"] = [{"step": each.step, "us": each.us, "ok": each.ok} for each in steps]
     if trace.dropped:
         document["dropped"] = trace.dropped
     if previous:
         document["previous"] = [to_json(earlier) for earlier in previous]
+    if why is not None:
+        document["why"] = dict(why)
     return document
 
 
-def dumps(trace: Trace, previous: Sequence[Trace] = ()) -> str:
+def dumps(trace: Trace, previous: Sequence[Trace] = (), why: Mapping[str, Any] | None = None) -> str:
     """The document as text, one line an event would be too much: indented by one."""
-    return json.dumps(to_json(trace, previous), indent=1, ensure_ascii=True) + "\n"
+    return json.dumps(to_json(trace, previous, why), indent=1, ensure_ascii=True) + "\n"
 
 
 def schema() -> dict[str, Any]:
@@ -71,7 +83,7 @@ def _outcome_fields(outcome: OutcomeEvent, place: tuple[str, int | str]) -> dict
         "resumed": outcome.resumed,
         "server_name": outcome.server_name or None,
         "mutual": outcome.mutual,
-        "failure": asdict(outcome.failure.at(place)) if outcome.failure else None,
+        "failure": _value(outcome.failure.at(place)) if outcome.failure else None,
     }
 
 

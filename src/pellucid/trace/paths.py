@@ -5,7 +5,7 @@ It is recorded where a chain was refused, or where somebody asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -74,7 +74,8 @@ class PathsEvent(Event):
     """The chain of ``whose`` side explained.
 
     ``verdicts`` begins with the profile that decided. ``differs`` are the rules by which some profiles refuse
-    it and others do not; ``cut_short`` says that there may be more candidates.
+    it and others do not; ``cut_short`` says that there may be more candidates. ``by_onlooker``: see
+    ``CheckEvent``.
     """
 
     kind: ClassVar[str] = "paths"
@@ -83,6 +84,7 @@ class PathsEvent(Event):
     verdicts: tuple[VerdictSummary, ...]
     differs: tuple[str, ...]
     cut_short: bool
+    by_onlooker: bool = False
 
     @property
     def ok(self) -> bool:
@@ -90,16 +92,18 @@ class PathsEvent(Event):
         return self.verdicts[0].accepted
 
 
-def path_parts(report: Any) -> dict[str, Any]:
+def path_parts(report: Any, worded: Callable[[str], str] = str) -> dict[str, Any]:
     """What ``TraceView.paths`` takes, of an explanation (``identity.reasoning``), known by its shape: the
     trace depends neither on it nor on how certificates are parsed.
+
+    ``worded``: what becomes of its sentences, for who tells them of others.
     """
     return {
         "candidates": tuple(
             CandidateSummary(
                 certificates=tuple(map(_subject, candidate.certificates)),
                 end=str(candidate.end),
-                checks=tuple(_checks(candidate.checks)),
+                checks=tuple(_checks(candidate.checks, worded)),
             )
             for candidate in report.candidates
         ),
@@ -109,7 +113,7 @@ def path_parts(report: Any) -> dict[str, Any]:
                 accepted=verdict.accepted,
                 rule=verdict.rule,
                 reason=str(verdict.reason or ""),
-                sentence=verdict.sentence,
+                sentence=worded(verdict.sentence),
             )
             for verdict in report.verdicts.values()
         ),
@@ -122,13 +126,13 @@ def _subject(certificate: Any) -> str:
     return readable(lambda: escaped(certificate.subject.rfc4514_string()), UNREADABLE)
 
 
-def _checks(checks: Iterable[Any]) -> Iterable[RuleCheck]:
+def _checks(checks: Iterable[Any], worded: Callable[[str], str]) -> Iterable[RuleCheck]:
     for check in checks:
         yield RuleCheck(
             rule=check.rule,
             position=check.position,
             ok=check.ok,
             expected=check.expected,
-            found=check.found,
+            found=worded(check.found),
             rfc=check.rfc,
         )

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pellucid.errors import TLSError
 from pellucid.trace.events import (
     AlertEvent,
     CertificateEvent,
@@ -37,10 +36,12 @@ from pellucid.trace.events import (
     UnreadEvent,
 )
 from pellucid.trace.explanations import explanation
-from pellucid.trace.failure import Failure, failure_of
+from pellucid.trace.network import ClearLine, NetworkEvent, NetworkStep
 from pellucid.trace.paths import CandidateSummary, PathsEvent, VerdictSummary
 
 if TYPE_CHECKING:
+    from pellucid.trace.failure import Diagnosis
+    from pellucid.trace.network import TrustSummary
     from pellucid.wire import Wire
 
 __all__ = ["Trace", "TraceView"]
@@ -67,11 +68,12 @@ class Trace:
     ``clock`` gives seconds; only differences are used. ``started_at`` is when the recording began, in POSIX
     seconds; now, unless given. ``limit`` bounds record and data events together: a handshake has a few dozen,
     so 1,000 keeps the whole of it, while a download of gigabytes fills 16 MiB at most. ``dropped`` counts
-    those not kept. ``place`` is host and port of the server, for the advice in a failure.
+    those not kept. ``place`` is host and port of the server, for the advice in a failure. ``trust`` is what
+    the client trusts, where somebody has said it.
     """
 
     __slots__ = ("_clock", "_known", "_limit", "_numerous", "_start", "dropped", "events", "place",
-                 "reveal_secrets", "started_at")  # fmt: skip
+                 "reveal_secrets", "started_at", "trust")  # fmt: skip
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class Trace:
         self.reveal_secrets = reveal_secrets
         self.dropped = 0
         self.place: tuple[str, int | str] = ("HOST", "PORT")
+        self.trust: TrustSummary | None = None
         self._clock = clock
         self._start = clock()
         self.started_at = time.time() if started_at is None else started_at
@@ -257,7 +260,21 @@ class TraceView:
         n, time_us = self.trace.stamp()
         self._add(PathsEvent(n=n, time_us=time_us, side=self.side, whose=whose, candidates=tuple(candidates),
                              verdicts=tuple(verdicts), differs=tuple(differs),
-                             cut_short=cut_short))  # fmt: skip
+                             cut_short=cut_short, by_onlooker=self.is_onlooker))  # fmt: skip
+
+    def network(
+        self,
+        *,
+        what: NetworkStep,
+        detail: str,
+        began_us: int,
+        ok: bool = True,
+        lines: Iterable[ClearLine] = (),
+    ) -> None:
+        """A step before TLS has ended, which began at ``began_us`` of this trace; see ``NetworkEvent``."""
+        n, time_us = self.trace.stamp()
+        self._add(NetworkEvent(n=n, time_us=time_us, side=self.side, what=what, detail=detail,
+                               duration_us=time_us - began_us, ok=ok, lines=tuple(lines)))  # fmt: skip
 
     def alert(self, *, direction: Direction, level: str, description: str, meaning: str = "") -> None:
         """An alert was sent or received; without ``meaning``, that of its explanation is taken."""
@@ -298,15 +315,9 @@ class TraceView:
         resumed: bool = False,
         server_name: str = "",
         mutual: bool = False,
-        error: TLSError | None = None,
-        failure: Failure | None = None,
+        failure: Diagnosis | None = None,
     ) -> None:
-        """How it ended. Give ``error`` with "failed": what it means and what to do is looked up.
-
-        ``failure`` is for who knows better, such as that the name had no address.
-        """
-        if error is not None and failure is None:
-            failure = failure_of(error, self.trace.events, self.side)
+        """How it ended, and with "failed", why. {host} and {port} in its advice mean the trace's place."""
         n, time_us = self.trace.stamp()
         self._add(OutcomeEvent(n=n, time_us=time_us, side=self.side, status=status, protocol=protocol,
                                cipher_suite=cipher_suite, group=group, signature_scheme=signature_scheme,

@@ -18,7 +18,7 @@ def redacted(trace: Trace) -> Trace:
     if not trace.reveal_secrets:
         return trace
     copy = Trace(clock=lambda: 0.0, started_at=trace.started_at)
-    copy.dropped, copy.place = trace.dropped, trace.place
+    copy.dropped, copy.place, copy.trust = trace.dropped, trace.place, trace.trust
     copy.events = [_redacted(event, copy) for event in trace.events]
     return copy
 

@@ -27,21 +27,29 @@ _RECORD_HEADER = 5
 
 # By which a server shows who it is.
 _PROOFS = frozenset(
-    {"certificate_chain", "certificate_signatures", "certificate_verify", "server_key_exchange"}
+    {
+        *("certificate_chain", "certificate_signatures", "raw_public_key"),
+        *("certificate_verify", "server_key_exchange"),
+    }
 )
+
+
+# Told by who has checked it.
+_RAW_KEY = "raw_public_key"
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What ``summarise`` found.
 
-    ``*_identity`` were verified. ``server_shown`` is what the server has shown, ``server_fault`` what is
-    wrong with that or with its proof, and ``server_unproved`` whether its Finished was not checked: in a
-    capture a connection may go on all the same. ``unjudged``: by the signatures in the chain alone.
-    ``left_in_silence``: in a capture, whether the client has ended a connection that was complete without
-    sending data. ``client_claim`` is the subject of what the client showed, seen from its
-    side, and ``client_asked`` whether the server asked for anything. ``bytes_*`` count whole records, headers
-    included, ``handshake_bytes_*`` messages alone; ``round_trips`` are those before the client could send
+    ``*_identity`` were verified; ``*_key`` is what was found on a list of keys in place of that (RFC 7250),
+    or "". ``server_shown`` is what the server has shown, ``server_fault`` what is wrong with that or with its
+    proof, and ``server_unproved`` whether its Finished was not checked: in a capture a connection may go on
+    all the same. ``unjudged``: by the signatures in the chain alone. ``left_in_silence``: in a capture,
+    whether the client has ended a connection that was complete without sending data. ``client_claim`` is the
+    subject of what the client showed, seen from its side, and ``client_asked`` whether the server asked for
+    anything. ``bytes_*`` count whole records, headers included, ``handshake_bytes_*`` messages alone;
+    ``round_trips`` are those before the client could send
     data. ``forward_secrecy`` is the id of the explanation that says whether there is any, "" where no keys
     were agreed on. ``sealed`` says from where on which side stays closed, in a capture: there, what is
     missing here may have been said.
@@ -56,6 +64,8 @@ class Summary:
     unjudged: bool
     left_in_silence: bool
     client_identity: CertificateSummary | None
+    server_key: str
+    client_key: str
     client_claim: str
     client_asked: bool
     handshake_bytes_from_client: int
@@ -95,6 +105,7 @@ def summarise(events: Sequence[Event]) -> Summary:
     agreed = agreed_in(events)
     shown = [e.path[0] for e in events if isinstance(e, CertificateEvent) and e.whose == "server" and e.path]
     of_server = [e for e in events if isinstance(e, CheckEvent) and e.side == "client"]
+    keys = {e.side: e.found for e in events if isinstance(e, CheckEvent) and e.what == _RAW_KEY and e.ok}
     faults = [e.found for e in of_server if e.what in _PROOFS and not e.ok]
     return Summary(
         outcome=outcome,
@@ -106,6 +117,8 @@ def summarise(events: Sequence[Event]) -> Summary:
         unjudged=any(e.what == "certificate_signatures" for e in of_server),
         left_in_silence=connected is not None and _left_in_silence(events),
         client_identity=identities.get("client"),
+        server_key=keys.get("client", ""),
+        client_key=keys.get("server", ""),
         client_claim=claims[-1] if claims else "",
         client_asked=any(isinstance(e, MessageEvent) and e.name == "CertificateRequest" for e in events),
         handshake_bytes_from_client=_handshake_bytes(events, side, "client"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-__all__ = ["texts"]
+__all__ = ["filled", "texts"]
 
 
 @cache
@@ -18,3 +18,12 @@ def texts(name: str) -> dict[str, dict[str, str]]:
     if data is None:
         raise FileNotFoundError(f"{name} is missing from the package pellucid.trace")
     return tomllib.loads(data.decode())
+
+
+def filled(text: str, place: tuple[str, int | str]) -> str:
+    """Advice with host and port of a connection where {host} and {port} stand."""
+    host, port = place
+    # RFC 3986 3.2.2: where a port follows it, an IPv6 address stands in brackets.
+    before_port = f"[{host}]" if ":" in host else host
+    text = text.replace("{host}:{port}", f"{before_port}:{port}")
+    return text.replace("{host}", host).replace("{port}", str(port))

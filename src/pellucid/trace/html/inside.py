@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pellucid.trace.html.values import Json
-from pellucid.trace.html.x509 import CERTIFICATE, ECDSA_SIGNATURE, NAME, OTHER, der_nodes
+from pellucid.trace.html.x509 import CERTIFICATE, ECDSA_SIGNATURE, KEY_INFO, NAME, OTHER, der_nodes
 from pellucid.wire.field import shown
 
 __all__ = ["inside"]
@@ -79,6 +79,7 @@ _READERS: dict[str, Callable[[str, bytes, int, int], list[Json]]] = {
     "ecdh_Yc": _point,
     "random": _random,
     "cert_data": _der(CERTIFICATE),
+    "ASN1_subjectPublicKeyInfo": _der(KEY_INFO),
     "certificate_list": _der(CERTIFICATE),
     "authorities": _der(NAME),
     "certificate_authorities": _der(NAME),

@@ -21,9 +21,12 @@ from pellucid.trace.html.der import (
 )
 from pellucid.trace.html.values import Json
 
-__all__ = ["CERTIFICATE", "ECDSA_SIGNATURE", "NAME", "OTHER", "der_nodes"]
+__all__ = ["CERTIFICATE", "ECDSA_SIGNATURE", "KEY_INFO", "NAME", "OTHER", "der_nodes"]
 
 CERTIFICATE, ECDSA_SIGNATURE, NAME, OTHER = "Certificate", "ECDSA signature", "Name", ""
+KEY_INFO = "KeyInfo"
+# Of shapes that are called otherwise where they stand alone.
+_NAMED = {KEY_INFO: "subjectPublicKeyInfo"}
 
 # A certificate nests ten deep and has some 80 elements; one with hundreds of names has hundreds more.
 _DEEPEST = 24
@@ -36,13 +39,13 @@ _SHAPES: dict[str, _Shape] = {
     CERTIFICATE: (("tbsCertificate", "TBS"), ("signatureAlgorithm", "Algorithm"), ("signatureValue", "")),
     "TBS": (
         ("version[0]", "Version"), ("serialNumber", ""), ("signature", "Algorithm"), ("issuer", NAME),
-        ("validity", "Validity"), ("subject", NAME), ("subjectPublicKeyInfo", "KeyInfo"),
+        ("validity", "Validity"), ("subject", NAME), ("subjectPublicKeyInfo", KEY_INFO),
         ("issuerUniqueID[1]", ""), ("subjectUniqueID[2]", ""), ("extensions[3]", "Explicit"),
     ),
     "Version": (("version", ""),),
     "Algorithm": (("algorithm", ""), ("parameters", "")),
     "Validity": (("notBefore", ""), ("notAfter", "")),
-    "KeyInfo": (("algorithm", "Algorithm"), ("subjectPublicKey", "")),
+    KEY_INFO: (("algorithm", "Algorithm"), ("subjectPublicKey", "")),
     "Explicit": (("extensions", "Extensions"),),
     "Extensions": (("extension", "Extension"), ("...", "")),
     "Extension": (("extnID", ""), ("critical?", ""), ("extnValue", "")),
@@ -86,7 +89,7 @@ def der_nodes(raw: bytes, start: int, end: int, shape: str) -> list[Json]:
     try:
         element = element_at(raw, start, end)
         return (
-            [_Reader(raw).node(element, shape or type_name(element.tag), shape, 0)]
+            [_Reader(raw).node(element, _NAMED.get(shape, shape) or type_name(element.tag), shape, 0)]
             if element.end == end
             else []
         )

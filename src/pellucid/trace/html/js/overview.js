@@ -99,7 +99,9 @@ function failureBox(failure) {
   const step = connection().steps.find((one) => !one.ok);
   const rows = [
     ["Observed", failure.observed],
+    ["Step", failure.step],
     ["Alert", alertOf(failure)],
+    ...(failure.evidence || []).map((fact, index) => [index ? "" : "Evidence", `${fact.what}: ${fact.found}`]),
     ["Inferred", failure.inferred],
     ["Possible", failure.possible],
     ["Fix", failure.fix],

@@ -1,12 +1,17 @@
+"""From an error and a trace to the id: what is named, and what is not."""
+
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 import pytest
 
 from pellucid.alerts import ALERTS
 from pellucid.codes import AlertDescription
+from pellucid.diagnosis import Diagnosis, diagnosis_of, from_events, identify
+from pellucid.diagnosis.catalogue import CATALOGUE
 from pellucid.errors import (
     AlertReceived,
     BadMessage,
@@ -17,26 +22,16 @@ from pellucid.errors import (
     Reason,
     TLSError,
 )
-from pellucid.trace import Trace, TraceView
-from pellucid.trace.failure import CERTIFICATE_ALERTS, failure_of
+from pellucid.trace import Event, Side, Trace, TraceView
+from pellucid.trace.failure import CERTIFICATE_ALERTS
 from pellucid.trace.texts import texts
 
-# The ids that programs may rely on.
-CATALOGUE = (
-    *("missing_intermediate", "unknown_root", "self_signed", "hostname_mismatch", "certificate_expired"),
-    *("no_subject_alternative_name", "certificate_not_yet_valid", "wrong_purpose", "weak_key"),
-    *("strict_profile_only", "no_shared_version", "no_shared_cipher_suite", "no_shared_group"),
-    *("no_shared_signature_scheme", "client_certificate_missing", "client_certificate_untrusted"),
-    *("alpn_mismatch", "unrecognized_name", "not_tls", "closed_after_client_hello", "certificate_revoked"),
-    *("reset_after_client_hello", "silent_after_client_hello", "stalled_mid_flight"),
-    *("key_does_not_match_certificate", "truncated", "downgrade_detected", "inappropriate_fallback"),
-    *("weak_dh_group", "no_secure_renegotiation", "bad_renegotiation_info", "too_many_renegotiations"),
-    *(
-        "renegotiation_refused",
-        "extended_master_secret_missing",
-        "extended_master_secret_changed",
-        "session_mismatch",
-    ),
+# The ids that programs rely on: those of the catalogue, and these.
+OTHERS = (
+    *("truncated", "downgrade_detected", "inappropriate_fallback", "weak_dh_group", "bad_renegotiation_info"),
+    *("too_many_renegotiations", "renegotiation_refused", "extended_master_secret_missing"),
+    *("extended_master_secret_changed", "session_mismatch", "handshake_failure", "alert_received"),
+    *("our_certificate_refused", "closed_during_handshake", "name_not_found", "connection_failed", "timeout"),
 )
 HEADER = bytes.fromhex("1603030000")
 
@@ -52,11 +47,15 @@ def client_view(*received: str, on_the_wire: bool = True) -> TraceView:
     return view
 
 
+def failure_of(error: TLSError, events: Sequence[Event] = (), side: Side = "client") -> Diagnosis:
+    return diagnosis_of(error, from_events(events, side))
+
+
 def failure_id(error: TLSError, view: TraceView) -> str:
-    return failure_of(error, view.trace.events, view.side).id
+    return identify(error, from_events(view.trace.events, view.side))
 
 
-@pytest.mark.parametrize("identifier", CATALOGUE)
+@pytest.mark.parametrize("identifier", [*dict.fromkeys(row.id for row in CATALOGUE), *OTHERS])
 def test_the_catalogue_is_explained(identifier: str) -> None:
     text = texts("failures.toml")[identifier]
     assert text["inferred"]
@@ -269,3 +268,62 @@ def test_the_other_sides_events_are_no_evidence_of_ours() -> None:
 @pytest.mark.parametrize("detail", ["k.pem holds nothing", "x25519 share is short"])
 def test_names_are_not_capitalised(detail: str) -> None:
     assert failure_of(TLSError(Reason.BAD_CERTIFICATE_FILE, detail)).observed == detail + "."
+
+
+@pytest.mark.parametrize(
+    "reason, identifier", [(Reason.TIMEOUT, "timeout"), (Reason.CONNECTION_FAILED, "truncated")]
+)
+def test_what_happens_after_the_handshake_is_not_of_the_handshake(reason: Reason, identifier: str) -> None:
+    view = client_view("ServerHello", "Finished")
+    view.outcome(status="connected")
+    failure = failure_of(TLSError(reason), view.trace.events)
+    assert failure.id == identifier
+    assert failure.step == "After the handshake, which was complete for this side."
+
+
+def test_a_reset_where_a_client_certificate_was_asked_may_be_about_that() -> None:
+    view = client_view("ServerHello", "CertificateRequest", "Finished")
+    view.outcome(status="connected")
+    failure = failure_of(TLSError(Reason.CONNECTION_FAILED), view.trace.events)
+    assert "asked for a client certificate" in failure.possible
+
+
+@pytest.mark.parametrize(
+    "received, words",
+    [
+        ([], "the ClientHello had been sent, and nothing was agreed on"),
+        (["HelloRetryRequest"], "a second ClientHello had been asked for"),
+        (["ServerHello"], "version and cipher suite were agreed on."),
+        (["ServerHello", "Certificate"], "the server had sent its certificate"),
+        (["ServerHello", "Certificate", "Finished"], "its Finished had been received"),
+    ],
+)
+def test_the_step_says_what_had_been_achieved(received: list[str], words: str) -> None:
+    failure = failure_of(TLSError(Reason.TIMEOUT), client_view(*received).trace.events)
+    assert words in failure.step
+
+
+@pytest.mark.parametrize(
+    "messages, words",
+    [
+        ([], "no ClientHello had been received"),
+        ([("received", "ClientHello")], "the ClientHello had been received, and nothing was agreed on"),
+        ([("received", "ClientHello"), ("sent", "HelloRetryRequest")], "a second ClientHello was asked for"),
+        ([("received", "ClientHello"), ("sent", "ServerHello")], "this side had answered"),
+        ([("sent", "ServerHello"), ("received", "Certificate")], "the client had gone on"),
+    ],
+)
+def test_the_step_of_a_server(messages: list[tuple[Literal["sent", "received"], str]], words: str) -> None:
+    view = Trace().view("server")
+    view.record(direction="received", content_type=22, length=4, encrypted=False, header=HEADER)
+    for direction, name in messages:
+        view.message(direction=direction, name=name, raw=bytes(4), encrypted=False, epoch="plaintext")
+    assert words in failure_of(TLSError(Reason.TIMEOUT), view.trace.events, "server").step
+
+
+def test_before_a_server_hello_an_unsupported_certificate_is_the_servers() -> None:
+    """RFC 7250: it has no kind of certificate that the client takes, and has seen none of the client's."""
+    error = AlertReceived(AlertDescription.unsupported_certificate, "")
+    assert failure_id(error, client_view()) == "no_shared_certificate_type"
+    asked = client_view("ServerHello", "CertificateRequest")
+    assert failure_id(error, asked) == "client_certificate_untrusted"
