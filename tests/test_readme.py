@@ -51,6 +51,31 @@ def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         assert code == 0, f"{' '.join(arguments)}: {output}"
 
 
+def test_the_commands_that_need_others_are_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their servers are examples; so each is read with all its options, and not run."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("fullchain.pem", "privkey.pem"):
+        (tmp_path / name).write_text("")
+    shown = [shlex.split(line, comments=True) for line in block("console").splitlines()]
+    assert len(shown) >= 5
+    for _, name, *arguments in shown:
+        command = app.commands[name]
+        context = command.make_context(name, arguments)
+        assert context.params, " ".join(arguments)
+
+
+def test_the_diagnosis_is_the_one_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    (story,) = re.findall(r"^    \$ pellucid demo (--fault .*)\n((?:    .*\n)+)", README, re.MULTILINE)
+    code, output = run(["demo", *story[0].split()], monkeypatch)
+    shown = [line.strip() for line in story[1].splitlines() if line.strip() != "..."]
+    told = [line.strip() for line in output.splitlines()]
+    assert code == 5
+    assert len(shown) > 8
+    assert [line for line in shown if line not in told] == []
+
+
 def test_there_are_commands_to_run() -> None:
     assert len(commands()) >= 3
 
