@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,14 +147,11 @@ def test_it_goes_the_same_way_each_time_and_gives_no_password_away(
 ) -> None:
     credential = Credential.from_files(files.server_cert, files.server_key)
     rare = ServerConfig(credentials=[credential], cipher_suites=RARE)
-    proxy = relayed(http_proxy if kind == "http" else socks5_proxy)
+    login = b"me", b"hunter2"
+    proxy = relayed(http_proxy if kind == "http" else partial(socks5_proxy, login=login))
     page = tmp_path / "page.html"
     with listening(then_tls(smtp, rare)) as port, listening(proxy) as proxy_port:
-        way = (
-            f"{kind}://me:hunter2@127.0.0.1:{proxy_port}"
-            if kind == "http"
-            else f"{kind}://127.0.0.1:{proxy_port}"
-        )
+        way = f"{kind}://me:hunter2@127.0.0.1:{proxy_port}"
         ran = pellucid(
             *("connect", f"localhost:{port}", "--cafile", files.root, "--why", "--json", "-", "--html", page),
             *("--starttls", "smtp", "--proxy", way, "--server-name", "localhost"),
@@ -162,7 +160,8 @@ def test_it_goes_the_same_way_each_time_and_gives_no_password_away(
     assert (found["cause"], found["steady"]) == ("no_shared_cipher_suite", True)
     # The command does what worked, by the same way.
     assert found["confirm"] == (
-        f"pellucid connect localhost:{port} --starttls smtp --proxy {kind}://127.0.0.1:{proxy_port} "
+        f"pellucid connect localhost:{port} --starttls smtp "
+        f"--proxy {kind}://USER:PASSWORD@127.0.0.1:{proxy_port} "
         f"--server-name localhost --cafile {files.root} --suite TLS_AES_128_CCM_8_SHA256"
     )
     for text in (ran.out, ran.err, page.read_text()):

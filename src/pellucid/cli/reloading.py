@@ -97,6 +97,9 @@ def on_hangup(action: Callable[[], None], otherwise: Callable[[], None]) -> Iter
             except OSError:
                 # There is nobody to tell: the terminal is gone, which is the other thing that SIGHUP means.
                 otherwise()
+            except Exception as error:  # noqa: BLE001 - told as of any thread, and what comes next is answered
+                told = type(error), error, error.__traceback__, thread
+                threading.excepthook(threading.ExceptHookArgs(told))
 
     thread = threading.Thread(target=work, name="pellucid-reload", daemon=True)
     thread.start()

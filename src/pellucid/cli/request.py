@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ class Request:
     crls: tuple[Path, ...] = ()
     fetch_status: bool = False
     starttls: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # there may be a password in it
     why: bool = False
 
     @property

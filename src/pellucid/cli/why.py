@@ -66,11 +66,9 @@ def ask_why(first: Attempt, output: Output) -> Reasons:
 
 def given(request: Request) -> list[tuple[str, ...]]:
     """The options of ``request`` that a connection depends on, with their values; no password is in them."""
-    from pellucid.preamble.proxies import Proxy
-
     single = {
         "--starttls": request.starttls,
-        "--proxy": str(Proxy.parse(request.proxy)) if request.proxy else None,
+        "--proxy": _without_password(request.proxy) if request.proxy else None,
         "--server-name": request.server_name,
         "--cafile": request.cafile,
         "--cert": request.cert,
@@ -90,6 +88,13 @@ def given(request: Request) -> list[tuple[str, ...]]:
         *((option, str(value)) for option, values in several.items() for value in values),
         *flags,
     ]
+
+
+def _without_password(url: str) -> str:
+    from pellucid.preamble.proxies import Proxy
+
+    proxy = Proxy.parse(url)
+    return str(proxy) if proxy.user is None else str(proxy).replace("://", "://USER:PASSWORD@", 1)
 
 
 def _investigated(first: Attempt, seen: Seen, output: Output, traces: list[Trace]) -> Finding:

@@ -136,14 +136,18 @@ async def _converse(clear: ClearProtocol, dialogue: Steps[None], seconds: float)
 async def take_over(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, opening: Opening) -> None:
     """Let ``opening`` have the connection of these streams, with what was received and not read.
 
-    Raises ``ConnectionAbortedError`` for one that is closed.
+    Raises ``ConnectionAbortedError`` for one that is closed, and what the reader has failed with.
     """
     transport = cast("asyncio.Transport", writer.transport)
     if transport.is_closing():
         raise ConnectionAbortedError("the connection was closed before TLS could begin")
     ended = reader.at_eof()
     reader.feed_eof()  # nobody waits in it from here on, and it does not wait either
-    received = await reader.read()
+    try:
+        received = await reader.read()
+    except BaseException:
+        transport.abort()
+        raise
     opening.keep(writer)
     _hand_over(transport, opening.tls, received, ended=ended)
 

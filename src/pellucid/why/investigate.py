@@ -93,12 +93,16 @@ class _Investigator:
                 yield from self._try(probe)
 
     def _make_sure(self) -> _Steps[None]:
-        """With what is left: once more what alone made a difference, for two pairs leave chance less room."""
+        """With what is left: once more what alone made a difference, for two pairs leave chance less room.
+
+        Of a server that is silent to the first connection only the change: it is answered, and does not wait.
+        """
         differing = [one for one in self.tried if one.differs and not one.probe.repeats]
         if not self._has_repeated and self._differed():
             yield from self._try(again(self.config))
-        elif len(differing) == 1 and self.first.failure not in SLOW and MOST_PROBES - len(self.tried) >= 2:
-            for probe in (once_more(differing[0].probe), again(self.config)):
+        elif len(differing) == 1 and MOST_PROBES - len(self.tried) >= 2:
+            steps = [once_more(differing[0].probe), again(self.config)]
+            for probe in steps[:1] if self.first.failure in SLOW else steps:
                 if not comes_and_goes(self.tried):
                     yield from self._try(probe)
 

@@ -31,7 +31,8 @@ _LISTS = (Factor.CIPHER_SUITES, Factor.GROUPS, Factor.SIGNATURE_SCHEMES)
 _CERTIFICATE = (Factor.NAME, Factor.SIGNATURE_SCHEMES)
 
 _BY_ID: dict[str, tuple[Factor, ...]] = {
-    # RFC 9846 6.2: the sender "was unable to negotiate an acceptable set of security parameters".
+    # RFC 9846 6.2: the sender "was unable to negotiate an acceptable set of security parameters". Behind a
+    # ServerHello they were negotiated, and it is about something else.
     "handshake_failure": (*_LISTS, Factor.VERSION, Factor.NAME, Factor.ALPN),
     "no_shared_version": (Factor.VERSION,),
     "alpn_mismatch": (Factor.ALPN,),
@@ -70,7 +71,7 @@ def factors_for(first: Seen) -> tuple[Factor, ...]:
     """What to change after a first connection that failed so; empty where no ClientHello could matter."""
     if first.stage is Stage.UNREACHED or first.connected:
         return ()
-    if first.failure in _BY_ID:
+    if first.failure in _BY_ID and not (first.failure in NAMES_NO_CAUSE and first.stage >= Stage.NEGOTIATED):
         return _BY_ID[first.failure]
     if first.stage is Stage.UNANSWERED:
         return _UNANSWERED

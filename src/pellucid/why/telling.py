@@ -60,7 +60,7 @@ def showed(one: Tried, first: Seen) -> str:
             agreed = f" ({_agreed(one)})" if seen.stage >= Stage.NEGOTIATED else ""
             return f"further: {_REACHED[seen.stage]}{agreed}, then {_failed(seen)}{_other_leaf(seen, first)}"
         case Effect.SAME:
-            return f"the same{_same_leaf(seen, first)}{_not_shown(one)}"
+            return f"the same{_same_leaf(seen, first)}{_other_leaf(seen, first)}{_not_shown(one)}"
         case Effect.OTHER:
             return f"otherwise: {_failed(seen)}{_other_leaf(seen, first)}{_not_shown(one)}"
     return f"not even so far: {_failed(seen)}"
@@ -164,7 +164,7 @@ def _about_length(finding: Finding) -> list[str]:
         case Factor.HELLO_SIZE, [one, *_]:
             long = f"{one.seen.hello_length:,}"
             said = f"One of {short} bytes does, and one of {long} without anything post-quantum does not."
-            return [f"{said} So it is the length, and not what makes it long."]
+            return [f"{said} So it goes with the length, and not with what is post-quantum in it."]
         case Factor.HELLO_SIZE, []:
             return ["Whether for its length or for what was left out was not tried."]
         case Factor.GROUPS, [one, *_]:
