@@ -33,8 +33,10 @@ if TYPE_CHECKING:
         PeerClosed,
         SessionReceived,
         SignatureWanted,
+        StatusWanted,
     )
-    from pellucid.identity import AllowedClients, Credential, TrustStore
+    from pellucid.identity import Credential, TrustStore
+    from pellucid.identity.allow import AllowedClients
     from pellucid.identity.revocation import RevocationLists
     from pellucid.io.blocking import TLSListener, TLSSocket, connect, listen, wrap
     from pellucid.io.diagnosing import diagnose
@@ -68,8 +70,10 @@ _HOMES = {
         "PeerClosed",
         "SessionReceived",
         "SignatureWanted",
+        "StatusWanted",
     ),
-    "pellucid.identity": ("AllowedClients", "Credential", "TrustStore"),
+    "pellucid.identity": ("Credential", "TrustStore"),
+    "pellucid.identity.allow": ("AllowedClients",),
     "pellucid.identity.revocation": ("RevocationLists",),
     "pellucid.diagnosis": ("Diagnosis",),
     "pellucid.io": ("aio",),
@@ -115,6 +119,7 @@ __all__ = [
     "SessionStore",
     "SignatureWanted",
     "StapleFetcher",
+    "StatusWanted",
     "TLSError",
     "TLSListener",
     "TLSSocket",

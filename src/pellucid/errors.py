@@ -157,6 +157,10 @@ class TLSError(Exception):
     def __str__(self) -> str:
         return f"{self.detail or self.reason.replace('_', ' ')} [{self.reason}]"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are copied by a call with their ``args``, which are not what each of the classes takes.
+        return _again, (type(self), self.args), self.__dict__
+
     @property
     def diagnosis(self) -> Diagnosis:
         """Why it failed, on what evidence, and what to do: made when first asked for."""
@@ -166,6 +170,11 @@ class TLSError(Exception):
 
             self._diagnosis = diagnose_error(self, self.evidence)
         return self._diagnosis
+
+
+def _again(kind: type[TLSError], args: tuple[Any, ...]) -> TLSError:
+    """An error as it was pickled or copied, but for what its dictionary has."""
+    return kind.__new__(kind, *args)
 
 
 class PeerMisbehaved(TLSError):

@@ -1,6 +1,6 @@
 """What ``receive_data`` tells its caller: a small vocabulary, in the order in which things happened."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from pellucid.codes import SignatureScheme
@@ -71,4 +71,56 @@ class SignatureWanted:
         return self.credential.signer.function(self.scheme, self.data)
 
 
-Event = HandshakeCompleted | DataReceived | SessionReceived | KeyUpdated | PeerClosed | SignatureWanted
+class StatusWanted:
+    """The handshake waits until authorities have been asked whether the peer's certificates are still good.
+
+    Told where ``Connection.defers_status`` asks for that. ``ask`` takes its time, and may be called in any
+    thread; then ``Connection.take_status`` goes on.
+    """
+
+    __slots__ = ("_answer", "_check", "_tell")
+
+    def __init__(self, check: Callable[[], float], tell: Callable[[], None]) -> None:
+        """``check`` gives until when the answer holds; ``tell`` tells the trace what was found."""
+        self._check, self._tell = check, tell
+        self._answer: float | Exception | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is an answer, or a reason why there is none."""
+        return self._answer is not None
+
+    def ask(self) -> None:
+        """Call the configuration's ``revocation_source`` as often as need be. Raises nothing: what it raises,
+        and a verdict against the peer, is for the handshake.
+        """
+        try:
+            self._answer = self._check()
+        except Exception as error:  # noqa: BLE001 - raised by ``result``
+            self._answer = error
+
+    def refuse(self, why: BaseException | str) -> None:
+        """Nobody can be asked, for this reason, which ends the handshake."""
+        said = why if isinstance(why, str) else f"{type(why).__name__}: {why}".rstrip(": ")
+        self._answer = Misuse(Reason.INTERNAL_ERROR, f"authorities could not be asked: {said}")
+
+    def result(self) -> float:
+        """For the connection: until when the answer holds (POSIX seconds), or what ``ask`` met with, raised.
+        What was found is told to the trace, so this is for the connection's thread.
+        """
+        self._tell()
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        assert self._answer is not None
+        return self._answer
+
+
+Event = (
+    HandshakeCompleted
+    | DataReceived
+    | SessionReceived
+    | KeyUpdated
+    | PeerClosed
+    | SignatureWanted
+    | StatusWanted
+)

@@ -40,12 +40,18 @@ def test_the_package_can_be_run_as_a_module() -> None:
     assert done.stdout == f"pellucid, version {package.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["connect"], ["serve"]])
-def test_help_has_examples(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "command", [[], ["demo"], ["connect"], ["serve"], ["check"], ["decode"], ["explain"]]
+)
+def test_help_has_examples_and_keeps_to_80_columns(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main([*command, "--help"])
     assert ended.value.code == 0
-    assert "Examples:" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Examples:" in told
+    assert [line for line in told.splitlines() if len(line) > 80] == []
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pellucid.config import ServerConfig
 from pellucid.identity import Credential
 from pellucid.trace import Trace
 from pellucid.trace.json import schema
-from pellucid.trace.texts import filled
+from pellucid.trace.texts import Place, filled
 
 Pellucid = Callable[..., Any]
 Peer = Callable[[Callable[[socket.socket], object]], int]
@@ -223,8 +223,11 @@ def test_a_further_connection_gets_the_time_that_the_first_took(failure: str, se
 
 
 def test_advice_for_an_ipv6_address_can_be_followed() -> None:
-    assert filled("pellucid connect {host}:{port} --why", ("::1", 443)) == "pellucid connect [::1]:443 --why"
-    assert filled("--server-name {host}", ("::1", 443)) == "--server-name ::1"
+    assert (
+        filled("pellucid connect {host}:{port} --why", Place("::1", 443))
+        == "pellucid connect [::1]:443 --why"
+    )
+    assert filled("--server-name {host}", Place("::1", 443)) == "--server-name ::1"
 
 
 def test_the_page_has_all_connections(

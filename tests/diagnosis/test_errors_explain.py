@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import pickle
+import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from faulty import PATIENCE_SECONDS, Running, running
-from loopback import NAME, NOW, client_config, connect_pair, laboratory, server_config, shake_hands
+from loopback import (
+    NAME,
+    NOW,
+    client_config,
+    connect_pair,
+    credential,
+    laboratory,
+    server_config,
+    shake_hands,
+)
 from plain_servers import plain_server
 
 import pellucid
 from pellucid import aio
+from pellucid.codes import AlertDescription
 from pellucid.config import ClientConfig
-from pellucid.errors import CertificateRejected, Misuse, PeerIncompatible, PeerMisbehaved, Reason, TLSError
+from pellucid.diagnosis import diagnosis_of
+from pellucid.errors import (
+    AlertReceived,
+    BadMessage,
+    CertificateRejected,
+    Misuse,
+    PeerIncompatible,
+    PeerMisbehaved,
+    PreambleFailed,
+    Reason,
+    TLSError,
+)
 from pellucid.faults import FAULTS, Bench, Fault
 from pellucid.identity import Credential
 from pellucid.io.blocking import connect
 from pellucid.io.diagnosing import diagnose
+from pellucid.messages import message_name
 from pellucid.trace import Trace
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -141,6 +165,84 @@ def test_evidence_has_no_secrets_and_can_be_kept() -> None:
     assert names == {"ClientHello", "ServerHello", "alert"}
 
 
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])  # noqa: S301 - it is our own
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadMessage("too short", offset=3),
+        AlertReceived(40, "it ended"),
+        CertificateRejected(Reason.SELF_SIGNED, "it is", certificate=b"der"),
+        PreambleFailed(Reason.NOT_A_PROXY, "it is none"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_can_be_copied(error: TLSError, again: Callable[[TLSError], TLSError]) -> None:
+    copied = again(error)
+    assert (type(copied), str(copied), vars(copied)) == (type(error), str(error), vars(error))
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize("error", [Mute(), type("MuteError", (OSError, Mute), {})(), KeyboardInterrupt()])
+def test_any_exception_comes_to_a_diagnosis(error: BaseException) -> None:
+    assert re.fullmatch(r"[A-Z].*\w\.", diagnose(error).observed)
+
+
+def test_what_an_exception_says_reaches_no_terminal_as_it_is() -> None:
+    for error in (ValueError("\x1b[31m" * 1000), ConnectionResetError(104, "reset\x1b[2J")):
+        observed = diagnose(error).observed
+        assert observed.isprintable()
+        assert len(observed) < 4000
+
+
+@pytest.mark.parametrize(
+    "description, identifier",
+    [
+        ("unsupported_certificate", "client_certificate_untrusted"),
+        ("handshake_failure", "alert_received"),
+        ("protocol_version", "alert_received"),
+    ],
+)
+def test_an_alert_after_the_handshake_is_not_of_the_handshake(description: str, identifier: str) -> None:
+    """TLS 1.3: what a server thinks of our certificate comes late, when most notes are gone."""
+    client, _ = shake_hands(
+        client_config(credentials=[credential("ecdsa", purpose="client")]),
+        server_config(client_authentication="required", trust=client_config().trust),
+    )
+    alert = AlertReceived(AlertDescription[description], "it ended")
+    assert diagnosis_of(alert, client.evidence(alert)).id == identifier
+
+
+def test_who_cannot_be_reached_is_named_in_the_advice() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(ConnectionRefusedError) as blocking:
+        connect("127.0.0.1", port)
+    with pytest.raises(ConnectionRefusedError) as streams:
+        asyncio.run(aio.open_connection("127.0.0.1", port))
+    with pytest.raises(ConnectionRefusedError) as proxy:
+        connect("server.example", 443, proxy=f"http://127.0.0.1:{port}")
+    for caught in (blocking, streams, proxy):
+        assert diagnose(caught.value).confirm == f"nc -vz 127.0.0.1 {port}"
+
+
+def test_a_name_without_an_address_is_named_in_the_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(socket.gaierror) as caught:
+        connect("no-such.example", 443)
+    assert diagnose(caught.value).confirm == "getent hosts no-such.example"
+
+
+def test_what_a_signer_says_reaches_no_terminal_as_it_is() -> None:
+    assert "\x1b" not in Misuse(Reason.SIGNING_FAILED, "gone: \x1b[31m").diagnosis.observed
+
+
 def test_a_connection_that_is_fine_keeps_no_notes() -> None:
     client, server = shake_hands()
     assert client._driver.notes == server._driver.notes == []
@@ -152,8 +254,9 @@ def test_where_a_certificate_was_asked_for_what_may_still_matter_is_kept() -> No
     client.receive_data(server.data_to_send())
     assert client.handshake_complete
     kept = client._driver.notes
-    assert [name for _, name, _ in kept] == ["CertificateRequest", "Certificate", "Certificate"]
-    assert all(len(raw) < 10 for _, name, raw in kept if name == "Certificate")
+    names = [message_name(raw) for _, raw in kept]
+    assert names == ["CertificateRequest", "Certificate", "Certificate"]
+    assert all(len(raw) < 10 for _, raw in kept[1:])
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_what_is_long_is_cut() -> None:
         began=True,
         credentials=names,
         issuers=frozenset(number.to_bytes(4, "big") for number in range(300)),
-        messages=(Spoken("received", "CertificateRequest"),),
+        messages=(Spoken("received", "CertificateRequest"), Spoken("sent", "Certificate")),
         choices=(Choice("client_certificate", names[:1], (), names[0]),),
     )
     found = diagnosis_of(AlertReceived(AlertDescription.unknown_ca, "it ended"), evidence)

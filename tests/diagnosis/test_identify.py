@@ -10,8 +10,9 @@ import pytest
 
 from pellucid.alerts import ALERTS
 from pellucid.codes import AlertDescription
-from pellucid.diagnosis import Diagnosis, diagnosis_of, from_events, identify
+from pellucid.diagnosis import Diagnosis, Evidence, diagnosis_of, from_events, identify
 from pellucid.diagnosis.catalogue import CATALOGUE
+from pellucid.diagnosis.evidence import Spoken
 from pellucid.errors import (
     AlertReceived,
     BadMessage,
@@ -44,6 +45,13 @@ def client_view(*received: str, on_the_wire: bool = True) -> TraceView:
         view.record(direction="sent", content_type=22, length=4, encrypted=False, header=HEADER)
     for name in received:
         view.message(direction="received", name=name, raw=bytes(4), encrypted=False, epoch="plaintext")
+    return view
+
+
+def asked_view() -> TraceView:
+    """One that was asked for a certificate, and has answered."""
+    view = client_view("ServerHello", "CertificateRequest")
+    view.message(direction="sent", name="Certificate", raw=bytes(4), encrypted=True, epoch="handshake")
     return view
 
 
@@ -114,8 +122,7 @@ def test_a_received_alert_is_the_peers_finding(description: int, identifier: str
 
 @pytest.mark.parametrize("description", sorted(CERTIFICATE_ALERTS - {AlertDescription.certificate_required}))
 def test_an_alert_about_a_certificate_is_about_ours_if_we_were_asked_for_one(description: int) -> None:
-    asked = client_view("ServerHello", "CertificateRequest")
-    assert failure_id(AlertReceived(description, ""), asked) == "client_certificate_untrusted"
+    assert failure_id(AlertReceived(description, ""), asked_view()) == "client_certificate_untrusted"
 
 
 @pytest.mark.parametrize("description", ["handshake_failure", "bad_certificate", "certificate_required"])
@@ -128,7 +135,7 @@ def test_who_was_asked_for_a_certificate_and_had_none_lacks_that(description: st
 
 
 def test_who_showed_a_certificate_does_not_lack_one() -> None:
-    view = client_view("ServerHello", "CertificateRequest")
+    view = asked_view()
     view.choice(what="client_certificate", ours=["CN=me"], chosen="CN=me", rule="")
     for description, expected in (
         (AlertDescription.handshake_failure, "alert_received"),
@@ -194,6 +201,7 @@ def test_an_alert_about_a_certificate_is_no_accusation_if_we_were_not_asked() ->
 
 def test_a_server_learns_that_its_certificate_was_refused() -> None:
     view = Trace().view("server")
+    view.message(direction="sent", name="Certificate", raw=bytes(4), encrypted=True, epoch="handshake")
     assert failure_id(AlertReceived(AlertDescription.unknown_ca, ""), view) == "our_certificate_refused"
 
 
@@ -325,5 +333,50 @@ def test_before_a_server_hello_an_unsupported_certificate_is_the_servers() -> No
     """RFC 7250: it has no kind of certificate that the client takes, and has seen none of the client's."""
     error = AlertReceived(AlertDescription.unsupported_certificate, "")
     assert failure_id(error, client_view()) == "no_shared_certificate_type"
+    assert failure_id(error, asked_view()) == "client_certificate_untrusted"
+
+
+@pytest.mark.parametrize("description", ["bad_certificate", "unknown_ca"])
+def test_an_alert_before_our_certificate_is_not_about_it(description: str) -> None:
+    alert = AlertReceived(AlertDescription[description], "it ended")
     asked = client_view("ServerHello", "CertificateRequest")
-    assert failure_id(error, asked) == "client_certificate_untrusted"
+    assert failure_of(alert, asked.trace.events).id == "alert_received"
+    server = Trace().view("server")
+    server.record(direction="received", content_type=22, length=4, encrypted=False, header=HEADER)
+    assert failure_of(alert, server.trace.events, "server").id == "alert_received"
+
+
+def test_a_version_that_was_agreed_on_is_not_what_is_missing() -> None:
+    alert = AlertReceived(AlertDescription.protocol_version, "it ended")
+    assert failure_of(alert, client_view().trace.events).id == "no_shared_version"
+    assert failure_of(alert, client_view("ServerHello").trace.events).id == "alert_received"
+
+
+def test_a_network_that_fails_is_no_reset() -> None:
+    evidence = Evidence(messages=(Spoken("sent", "ClientHello"),), began=True)
+    error = TLSError(Reason.CONNECTION_FAILED, "no route to host")
+    assert diagnosis_of(error, evidence, cause="ECONNRESET").id == "reset_after_client_hello"
+    assert diagnosis_of(error, evidence, cause="EHOSTUNREACH").id == "closed_during_handshake"
+
+
+@pytest.mark.parametrize(
+    "state, received, words",
+    [
+        ("WAIT_SH", ["ServerHello"], "nothing was agreed on by it"),
+        ("WAIT_EE", ["ServerHello"], "version and cipher suite were agreed on."),
+        ("WAIT_CV", ["ServerHello", "Certificate", "Finished"], "had sent its certificate."),
+        ("WAIT_FINISHED", ["ServerHello", "Finished"], ": the server's Finished had been received."),
+    ],
+)
+def test_what_was_refused_is_no_achievement(state: str, received: list[str], words: str) -> None:
+    messages = tuple(Spoken("received", name) for name in received)
+    evidence = Evidence(messages=messages, began=True, state=state)
+    assert words in diagnosis_of(PeerMisbehaved(Reason.UNEXPECTED_MESSAGE), evidence).step
+
+
+def test_each_refusal_of_a_certificate_has_a_text_of_its_own() -> None:
+    """None is the fault of those who made the peer."""
+    known = texts("failures.toml")
+    first, last = Reason.MISSING_INTERMEDIATE, Reason.CERTIFICATE_REJECTED
+    reasons = list(Reason)
+    assert [r for r in reasons[reasons.index(first) : reasons.index(last) + 1] if r not in known] == []

@@ -15,8 +15,8 @@ from pellucid.connection import ClientConnection
 from pellucid.diagnosis import Circumstances, Evidence, Fact, diagnosis_of
 from pellucid.diagnosis.evidence import Choice, Spoken
 from pellucid.diagnosis.rules import RULES
-from pellucid.errors import AlertReceived, PeerMisbehaved, Reason, TLSError
-from pellucid.trace.texts import texts
+from pellucid.errors import AlertReceived, CertificateRejected, PeerMisbehaved, Reason, TLSError
+from pellucid.trace.texts import Place, texts
 
 YEAR = 366 * 86_400.0
 VARIANTS = texts("variants.toml")
@@ -77,7 +77,8 @@ def refusal(description: str) -> AlertReceived:
 
 
 def untrusted(description: str, named: bytes | None = None) -> tuple[TLSError, Evidence]:
-    messages = (hello(), Spoken("received", "ServerHello"), request(*([named] if named else [])))
+    asked_for = request(*([named] if named else []))
+    messages = (hello(), Spoken("received", "ServerHello"), asked_for, Spoken("sent", "Certificate"))
     evidence = Evidence(messages=messages, began=True, choices=SHOWN, issuers=frozenset({OURS}))
     return refusal(description), evidence
 
@@ -88,7 +89,7 @@ def with_evidence(error: TLSError) -> tuple[TLSError, Evidence]:
 
 
 def at_port(reason: Reason, port: int = 5432) -> tuple[TLSError, Evidence]:
-    return PeerMisbehaved(reason), unheard(place=("db.example", port))
+    return PeerMisbehaved(reason), unheard(place=Place("db.example", port))
 
 
 def first_bytes(first: bytes) -> tuple[TLSError, Evidence]:
@@ -110,9 +111,14 @@ Made = tuple[TLSError, Evidence]
 #: For each text, a failure that it is said of.
 CASES: dict[str, Callable[[], Made]] = {
     "hostname_mismatch:name_not_sent": lambda: with_evidence(failed({}, {}, "192.0.2.1")),
+    "missing_intermediate:client": lambda: judged_by_a_server(Reason.MISSING_INTERMEDIATE),
+    "unknown_root:client": lambda: judged_by_a_server(Reason.UNKNOWN_ROOT),
+    "self_signed:client": lambda: judged_by_a_server(Reason.SELF_SIGNED),
+    "certificate_expired:client": lambda: judged_by_a_server(Reason.CERTIFICATE_EXPIRED),
     "certificate_expired:issuer": lambda: with_evidence(expired_issuer()),
     "certificate_expired:all": lambda: with_evidence(failed({"clock": lambda: NOW + 30 * YEAR}, {})),
     "certificate_not_yet_valid:all": lambda: with_evidence(failed({"clock": lambda: NOW - 30 * YEAR}, {})),
+    "client_certificate_missing:client": lambda: with_evidence(demanded_in_vain()),
     "client_certificate_missing:none_given": lambda: (
         refusal("certificate_required"),
         asked(choices=(Choice("client_certificate", (), (), ""),)),
@@ -138,6 +144,8 @@ CASES: dict[str, Callable[[], Made]] = {
         refusal("handshake_failure"),
         Evidence(messages=(hello(), Spoken("received", "HelloRetryRequest")), began=True),
     ),
+    "not_tls:client": lambda: (PeerMisbehaved(Reason.NOT_TLS), Evidence(side="server", began=True)),
+    "not_tls:another": lambda: first_bytes(b"SSH-2.0-OpenSSH_9.2\r\n"),
     "not_tls:starttls": lambda: first_bytes(b"220 mail.example ESMTP\r\n"),
     "not_tls:http": lambda: first_bytes(b"HTTP/1.1 400 Bad Request\r\n"),
     "closed_after_client_hello:port": lambda: at_port(Reason.CLOSED_DURING_HANDSHAKE),
@@ -148,12 +156,30 @@ CASES: dict[str, Callable[[], Made]] = {
         TLSError(Reason.TIMEOUT),
         Evidence(messages=(hello(groups=["x25519"]),), began=True),
     ),
+    "closed_during_handshake:broke": lambda: (
+        TLSError(Reason.CONNECTION_FAILED),
+        unheard(messages=(hello(), Spoken("received", "ServerHello"))),
+    ),
+    "closed_during_handshake:unheard": lambda: (
+        PeerMisbehaved(Reason.CLOSED_DURING_HANDSHAKE),
+        Evidence(side="server", began=True),
+    ),
     "stalled_mid_flight:full_packet": lambda: stalled_at(2 * 1440),
     "truncated:asked": lambda: (TLSError(Reason.CONNECTION_FAILED), asked(completed=True)),
     "connection_failed:refused": lambda: (TLSError(Reason.CONNECTION_FAILED), Evidence()),
     "connection_failed:unreachable": lambda: (TLSError(Reason.CONNECTION_FAILED), Evidence()),
 }
 CAUSES = {"connection_failed:refused": "ECONNREFUSED", "connection_failed:unreachable": "EHOSTUNREACH"}
+
+
+def judged_by_a_server(reason: Reason) -> Made:
+    return CertificateRejected(reason), Evidence(side="server", began=True)
+
+
+def demanded_in_vain() -> TLSError:
+    knobs = {"client_authentication": "required", "trust": client_config().trust}
+    _, server = both_failed({}, knobs)
+    return server
 
 
 def expired_issuer() -> TLSError:
@@ -260,3 +286,40 @@ def test_the_issuer_of_ours_is_held_against_those_that_were_named() -> None:
     told = facts(diagnosis_of(*untrusted("unknown_ca", THEIRS)).evidence)
     assert ("authorities named", "CN=You") in told
     assert ("issued by", '"CN=Me", which is not among them') in told
+
+
+def test_it_is_the_server_that_is_told_of_the_clients_files() -> None:
+    """Of mutual TLS: the options are the server's, and nothing is asked of a server elsewhere."""
+    for reason in (Reason.MISSING_INTERMEDIATE, Reason.UNKNOWN_ROOT, Reason.SELF_SIGNED):
+        found = diagnosis_of(*judged_by_a_server(reason))
+        assert "--client-ca" in found.fix
+        assert "{host}" not in found.confirm
+
+
+def test_an_authority_that_ended_is_sent_by_whom_it_concerns() -> None:
+    error, evidence = with_evidence(expired_issuer())
+    found = diagnosis_of(error, replace(evidence, side="server"))
+    assert "the client's own is in date" in found.inferred
+    assert "server" not in found.fix
+
+
+def test_an_authority_that_ended_and_was_not_what_failed_is_not_accused() -> None:
+    _, evidence = with_evidence(expired_issuer())
+    elsewhere = CertificateRejected(Reason.CERTIFICATE_EXPIRED, certificate=b"the root in our store")
+    assert "Certificate 1 of the chain" not in diagnosis_of(elsewhere, evidence).inferred
+
+
+def test_a_small_hello_is_not_acquitted_for_its_size() -> None:
+    """A path may have smaller packets than the first link, and some servers read only so much."""
+    found = diagnosis_of(*CASES["silent_after_client_hello:small"]())
+    assert "is not why" not in found.possible
+    assert "--group x25519" in found.fix
+
+
+def test_commands_do_not_name_the_port_that_a_client_came_from() -> None:
+    came_from = Circumstances(address=("192.0.2.7", 54_321))
+    client, server = connect_pair(client_config(groups=["x25519"]), server_config(groups=["x448"]), NAME)
+    server.circumstances = lambda: came_from
+    with pytest.raises(TLSError) as caught:
+        server.receive_data(client.data_to_send())
+    assert "HOST:PORT" in caught.value.diagnosis.confirm

@@ -33,6 +33,7 @@ NOT_A_SERVERS = {
     "bad_renegotiation_info": "somebody in the middle",
     "too_many_renegotiations": "comes after the handshake",
     "renegotiation_refused": "comes after the handshake",
+    "certificate_chain_too_long": "what wants to be costly: bounds are tested with it, and not clients",
     "certificate_rejected": "the rest of what a verifier says",
     "protocol": "a text for several ids",
     "no_shared_certificate_type": "needs a client that takes nothing but raw public keys",

@@ -7,8 +7,18 @@ from typing import Any
 
 import pytest
 from loopback import NAME, NOW, client_config, connect_pair, credential, laboratory, pump, server_config
+from raw_keys import raw_client, raw_credential, raw_server
 
-from pellucid import ClientConfig, ClientConnection, Misuse, Reason, ReloadableConfig, ServerConnection
+from pellucid import (
+    ClientConfig,
+    ClientConnection,
+    Misuse,
+    PeerIncompatible,
+    Reason,
+    ReloadableConfig,
+    ServerConnection,
+    SessionStore,
+)
 from pellucid.config import reloading
 from pellucid.identity.lab import Laboratory
 
@@ -72,6 +82,33 @@ def test_new_roots_decide_about_clients_of_old_sessions_too(version: str) -> Non
     pair = ClientConnection(client, NAME), ServerConnection(config.current)
     with pytest.raises(Exception, match="unknown_root"):
         pump(*pair)
+
+
+@both_versions
+def test_a_strict_server_goes_on_with_no_session_for_a_name_that_it_has_no_more(version: str) -> None:
+    """A raw public key stays the same when the names that it is for change."""
+    config = ReloadableConfig(
+        raw_server(
+            protocols=[version],
+            strict_server_name=True,
+            credentials=[raw_credential(names=(NAME, "other.example"))],
+        )
+    )
+    client = raw_client(sessions=SessionStore())
+
+    def visit() -> ClientConnection:
+        pair = ClientConnection(client, "other.example"), ServerConnection(config.current)
+        pump(*pair)
+        return pair[0]
+
+    visit()
+    again = visit().negotiated
+    assert again is not None
+    assert again.resumed
+    config.reload(credentials=[raw_credential(names=(NAME,))])
+    with pytest.raises(PeerIncompatible) as caught:
+        visit()
+    assert caught.value.reason is Reason.UNRECOGNIZED_NAME
 
 
 @pytest.mark.parametrize(

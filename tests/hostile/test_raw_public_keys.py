@@ -235,7 +235,7 @@ def test_a_configuration_that_would_check_nothing_is_refused(build: Callable[[],
 
 
 def _allowed() -> Any:
-    from pellucid.identity import AllowedClients
+    from pellucid.identity.allow import AllowedClients
 
     return AllowedClients(dns=["client.example"])
 

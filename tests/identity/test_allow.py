@@ -16,7 +16,8 @@ from loopback import client_config, laboratory, server_config, shake_hands
 
 from pellucid import SessionStore, TicketKeys
 from pellucid.errors import CertificateRejected, Misuse, Reason
-from pellucid.identity import AllowedClients, TrustStore, verify_client
+from pellucid.identity import TrustStore, verify_client
+from pellucid.identity.allow import AllowedClients
 from pellucid.identity.raw_keys import verify_raw_key
 
 NOW = 1_800_000_000.0

@@ -225,3 +225,13 @@ def test_repr_shows_no_key(chain: tuple[Any, Any, Any]) -> None:
     credential = Credential.from_pem(chain[0].pem, chain[0].key_pem)
     assert repr(credential) == "Credential('CN=leaf.example', 1 certificate, ecdsa_secp256r1_sha256)"
     assert isinstance(chain[0].key, ec.EllipticCurvePrivateKey)
+
+
+def test_a_name_that_cannot_be_decoded_is_sent_as_it_is(chain: tuple[Any, Any, Any]) -> None:
+    """What was certified is for peers to judge; here it is compared, and not read."""
+    leaf = chain[0]
+    odd = leaf.der.replace(b"Intermediate", b"\xff" * len("Intermediate"))
+    key = leaf.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    credential = Credential.from_der([odd], key)
+    assert credential.chain == (odd,)
+    assert credential.chain_schemes == Credential.from_der([leaf.der], key).chain_schemes

@@ -230,6 +230,16 @@ def test_a_certificate_without_names_says_so(site: Site) -> None:
     assert "no_subject_alternative_name" in ids(site.look(pem(leaf, site.lower, site.upper)))
 
 
+def test_a_certificate_without_a_servers_name_is_not_told_one_that_nobody_asked_for(site: Site) -> None:
+    leaf = site.maker.leaf(site.lower, name="no name, either", names=("no name at all",))
+    (found,) = [
+        one
+        for one in site.look(pem(leaf, site.lower, site.upper)).everything
+        if one.id == "hostname_mismatch"
+    ]
+    assert found.sentence.endswith("is for no name at all, which is no name that a server can have")
+
+
 @pytest.mark.parametrize(
     "days, within, found",
     [

@@ -148,3 +148,19 @@ def test_the_machine_s_own_store_loads_under_warnings_as_errors() -> None:
         env={"PYTHONPATH": source}, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (run.stdout, run.stderr) == ("True\n", "")
+
+
+@pytest.mark.parametrize("kept", ["-----BEGIN ", "-----BEGIN CERTIF", "-----BEGIN CERTIFICATE-----\nMII"])
+def test_a_file_that_is_half_written_is_misuse(two_roots: tuple[Any, Any], kept: str) -> None:
+    """The roots that are there already are not all that there will be."""
+    one, two = two_roots
+    whole = two.pem.decode()
+    end = whole.index(kept[:11]) + len(kept) if "MII" not in kept else whole.index("MII") + 400
+    with pytest.raises(Misuse, match=r"certificate 2 is cut off: it begins, and does not end") as caught:
+        TrustStore.from_pem(one.pem + whole[:end].encode())
+    assert caught.value.reason is Reason.BAD_CERTIFICATE_FILE
+
+
+def test_what_begins_and_is_no_certificate_is_passed_over(two_roots: tuple[Any, Any]) -> None:
+    one, _ = two_roots
+    assert len(TrustStore.from_pem(one.pem + b"-----BEGIN X509 CRL-----\nMII")) == 1

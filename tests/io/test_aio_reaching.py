@@ -344,6 +344,18 @@ def test_who_leaves_instead_of_beginning_is_told(server_config: ServerConfig, wh
     run(main())
 
 
+def test_streams_that_have_failed_are_not_left_open(client_config: ClientConfig) -> None:
+    async def main(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader.set_exception(ConnectionResetError(errno.ECONNRESET, "reset"))
+        with pytest.raises(ConnectionResetError):
+            await aio.wrap(reader, writer, client_config, "localhost")
+        assert writer.transport.is_closing()
+
+    with listening(lambda sock: sock.recv(1)) as port:
+        run(main(port))
+
+
 def test_a_wrong_use_leaves_the_streams_as_they_were(client_config: ClientConfig) -> None:
     async def main() -> None:
         async def handle(reader: Reader, writer: Writer) -> None:

@@ -20,6 +20,19 @@ def test_the_engine_needs_no_driver() -> None:
     assert modules.isdisjoint({"asyncio", "ssl", "pellucid.io"})
 
 
+def test_what_few_connections_need_is_not_loaded_with_the_engine() -> None:
+    modules = modules_after("from pellucid import ClientConnection, ServerConnection")
+    rare = {"allow", "raw_credentials", "raw_keys", "revocation", "inspection", "reasoning.explain"}
+    assert modules.isdisjoint(f"pellucid.identity.{name}" for name in rare)
+    assert modules.isdisjoint({"pellucid.diagnosis", "pellucid.driver.evidence", "pellucid.trace"})
+
+
+def test_an_import_composes_nothing_that_reads_or_writes_structs() -> None:
+    composed = "from pellucid.messages import tls13; print(*vars(tls13.Finished.codec))"
+    attributes = modules_after(f"from pellucid import ClientConnection; {composed}")
+    assert attributes.isdisjoint({"decode", "encode"})
+
+
 def test_blocking_connections_do_not_need_asyncio() -> None:
     assert modules_after("from pellucid import connect, listen").isdisjoint({"asyncio", "ssl"})
 

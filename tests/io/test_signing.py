@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import threading
 from collections.abc import Coroutine
 from typing import Any, Self
@@ -19,7 +20,7 @@ from pellucid.identity import Credential
 from pellucid.identity.lab import Issued, Laboratory
 from pellucid.io import aio
 from pellucid.io.aio_protocol import State, TLSProtocol
-from pellucid.io.blocking import TLSSocket, connect
+from pellucid.io.blocking import TLSSocket, connect, listen
 from pellucid.io.pump import RECEIVE_BYTES
 from pellucid.io.signing import run_signer
 from pellucid.io.waiting import Deadline
@@ -158,7 +159,7 @@ def test_a_coroutine_that_takes_too_long_is_cancelled_at_the_deadline(server_sig
 
 
 def test_ctrl_c_reaches_who_waits_for_a_coroutine(server_signers: Signers) -> None:
-    """It cancels the coroutine, and is no failure of the signer: else a server would go on to the next client."""
+    """It cancels the coroutine, and is no failure of the signer, after which a server would go on."""
 
     async def sign(_: SignatureScheme, __: bytes) -> bytes:
         signal.raise_signal(signal.SIGINT)
@@ -167,6 +168,25 @@ def test_ctrl_c_reaches_who_waits_for_a_coroutine(server_signers: Signers) -> No
     wanted = SignatureWanted(server_signers.credential(sign), SignatureScheme.ecdsa_secp256r1_sha256, b"data")
     with pytest.raises(KeyboardInterrupt):
         run_signer(wanted, Deadline(SECONDS))
+
+
+def test_a_connection_that_was_closed_meanwhile_is_told_as_closed(
+    server_signers: Signers, client_config: ClientConfig
+) -> None:
+    """By another thread, which gives up on it; the signature comes too late, and is not what failed."""
+    accepted: list[TLSSocket] = []
+
+    async def sign(scheme: SignatureScheme, data: bytes) -> bytes:
+        accepted[0].close()
+        return server_signers.function(scheme, data)
+
+    with listen("127.0.0.1", 0, serving(server_signers, sign)) as listener:
+        client = socket.create_connection(listener.address)
+        with client:
+            client.sendall(ClientConnection(client_config, "localhost").data_to_send())
+            accepted.append(listener.accept(handshake=False))
+            with pytest.raises(OSError, match="the connection was closed"):
+                accepted[0].handshake()
 
 
 def test_a_coroutine_that_is_cancelled_by_others_has_failed(server_signers: Signers) -> None:

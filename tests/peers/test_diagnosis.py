@@ -300,7 +300,7 @@ GREETINGS = {
     "IMAP": (b"* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n", b"", "--starttls imap"),
     "MySQL": (b"\x4a\0\0\0\x0a8.0.36\0" + bytes(60), b"", "--starttls mysql"),
     "XMPP": (b"", b"<?xml version='1.0'?><stream:stream>", "--starttls xmpp"),
-    "SSH": (b"SSH-2.0-OpenSSH_9.2p1\r\n", b"", "curl -v"),
+    "SSH": (b"SSH-2.0-OpenSSH_9.2p1\r\n", b"", "nc "),
 }
 
 

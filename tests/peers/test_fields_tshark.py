@@ -151,8 +151,8 @@ def make_readable(extensions: Extensions) -> None:
                 body.filters = [OIDFilter(KEY_USAGE, b"\x03\x02\x07\x80"), OIDFilter(KEY_USAGE, b"")]
 
 
-# tshark takes every Certificate for one of certificates, unless the hellos agreed on keys; those are held against
-# GnuTLS's (test_gnutls_raw_keys.py).
+# tshark takes every Certificate for one of certificates, unless the hellos agreed on keys; those are held
+# against GnuTLS's (test_gnutls_raw_keys.py).
 RAW_KEYS = (CertificateRawPublicKey, tls12.CertificateRawPublicKey)
 SAMPLES = [readable(message) for message in MESSAGES if not isinstance(message, RAW_KEYS)]
 

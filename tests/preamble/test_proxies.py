@@ -181,7 +181,7 @@ def test_an_answer_that_is_no_tunnel_is_told(ask: Ask, head: bytes, reason: Reas
 def test_without_a_password_a_407_says_that_there_was_none(ask: Ask) -> None:
     head = b"HTTP/1.1 407 Who?\r\n\r\n"
     assert "no user and password were given" in refusal(ask, HTTP, head).detail
-    assert "not with those that were given" in refusal(ask, "http://me:p@proxy.example", head).detail
+    assert "those given will not do" in refusal(ask, "http://me:p@proxy.example", head).detail
 
 
 def test_headers_without_an_end_are_bounded() -> None:

@@ -22,6 +22,7 @@ from pellucid.trace.html import page, policy
 from pellucid.trace.json import dumps
 from pellucid.trace.narration import narrate
 from pellucid.trace.redacting import redacted
+from pellucid.trace.texts import Place
 
 EVIL = "</script><script>alert(1)</script><!--\"'&"
 SUITE, GROUP = CipherSuite.TLS_AES_128_GCM_SHA256, NamedGroup.X25519MLKEM768
@@ -285,7 +286,7 @@ def test_a_long_download_does_not_make_a_long_page() -> None:
 
 def test_a_failure_comes_with_all_that_is_known_of_it() -> None:
     trace = converse(client_config(), server_config(credentials=[credential(names=("example.org",))]))
-    trace.place = "localhost", 8443
+    trace.place = Place("localhost", 8443)
     outcome = content(trace)["connections"][0]["outcome"]
     failure = outcome["failure"]
     assert (outcome["status"], failure["id"], failure["alert"]) == (

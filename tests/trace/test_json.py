@@ -13,6 +13,7 @@ from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.messages import ChangeCipherSpec, tls12
 from pellucid.trace import Trace
 from pellucid.trace.json import dumps, schema, to_json
+from pellucid.trace.texts import Place, filled
 
 
 @pytest.fixture(scope="module")
@@ -191,10 +192,20 @@ def test_a_message_is_read_as_the_class_that_it_was_recorded_with(validator: Dra
 
 def test_the_advice_in_a_failure_names_the_place() -> None:
     trace = Trace()
-    trace.place = "www.example.org", 8443
+    trace.place = Place("www.example.org", 8443)
     error = PeerMisbehaved(Reason.NOT_TLS, "it says hello")
     trace.view("client").outcome(status="failed", failure=diagnosis_of(error))
     document = to_json(trace)
     for outcome in (document["outcome"], document["events"][-1]):
         assert "www.example.org:8443" in outcome["failure"]["confirm"]
         assert "{" not in "".join(filter(None, outcome["failure"].values()))
+
+
+def test_the_commands_in_advice_go_the_same_way() -> None:
+    mail = Place("mail.example", 587, (("--starttls", "smtp"), ("--cafile", "ca.pem")))
+    ours = "pellucid connect mail.example:587 --starttls smtp"
+    assert filled("pellucid connect {host}:{port} --why", mail) == f"{ours} --cafile ca.pem --why"
+    assert filled("pellucid connect {host}:{port} --cafile ROOT.pem", mail) == f"{ours} --cafile ROOT.pem"
+    openssls = "openssl s_client -connect mail.example:587 -starttls smtp -showcerts"
+    assert filled("openssl s_client -connect {host}:{port} -showcerts", mail) == openssls
+    assert filled("nothing at {host}:{port}", mail) == "nothing at mail.example:587"

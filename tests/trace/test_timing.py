@@ -54,9 +54,9 @@ class Told:
             epoch="plaintext",
         )
 
-    def check(self, ms: float, *, ok: bool = True) -> None:
+    def check(self, ms: float, *, ok: bool = True, what: str = "certificate_verify") -> None:
         self.clock.now += ms
-        self.client.check(what="certificate_verify", expected="", found="", ok=ok)
+        self.client.check(what=what, expected="", found="", ok=ok)
 
     def outcome(self, ms: float, status: str = "connected") -> None:
         self.clock.now += ms
@@ -114,6 +114,12 @@ def test_a_hello_retry_is_part_of_the_hello(told: Told) -> None:
     told.message("ServerHello", 20)
     told.outcome(1)
     assert ("hello", 41, True) in told.steps
+
+
+def test_a_wrong_finished_is_not_what_was_verified(told: Told) -> None:
+    flight(told, "Finished")
+    told.check(0.25, ok=False, what="finished")
+    assert told.steps[-2:] == [("verify", 4.5, True), ("finished", 0.25, False)]
 
 
 Fail = Callable[[Told], None]

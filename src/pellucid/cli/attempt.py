@@ -60,7 +60,7 @@ def attempt(request: Request, output: Output, *, until: Deadline | None = None, 
     from pellucid.trace.failure import tls_began
 
     trace = output.trace()
-    trace.place = request.host, request.port
+    trace.place = request.place
     captured = output.capture(trace)
     error: Exception | None = None
     config: ClientConfig | None = None

@@ -43,7 +43,7 @@ Examples:
   pellucid connect localhost:4433 --cafile root.pem -v
   pellucid connect 192.0.2.7:8443 --server-name www.example.org
   pellucid connect api.example.org --cert me.pem --key me.key
-  pellucid connect device.example:8883 --server-key device.pub --raw-key me.key
+  pellucid connect device.example --server-key device.pub --raw-key me.key
   pellucid connect example.org --alpn h2 --alpn http/1.1 --json trace.json
   pellucid connect example.org --tls 1.2    nothing newer, even if it could
   pellucid connect mail.example.org:587 --starttls smtp

@@ -117,13 +117,14 @@ def run(plan: Plan, output: Output) -> int:
     """Do it, tell it, and return the exit code."""
     from pellucid.cli.exits import exit_code
     from pellucid.cli.failing import record_failure
+    from pellucid.trace.texts import Place
 
     client, server = configurations(plan, output)
     traces: list[Trace] = []
     error = None
     for number in range(1 + plan.resume):
         trace = output.trace(still=plan.seed is not None, laboratory=True)
-        trace.place = _SERVER_NAME, "PORT"
+        trace.place = Place(_SERVER_NAME, "PORT")
         traces.append(trace)
         captured = output.capture(trace, _SERVER_NAME)
         error = _connect(replace(client, trace=trace), replace(server, trace=trace))

@@ -9,7 +9,7 @@ from pellucid.cli.render import Storyteller
 from pellucid.trace.ending import summary_rows
 from pellucid.trace.events import Side, other_side
 from pellucid.trace.explanations import explain
-from pellucid.trace.failure import Diagnosis
+from pellucid.trace.failure import NOWHERE, Diagnosis, Place
 from pellucid.trace.summary import Summary
 
 __all__ = ["show_failure", "show_summary"]
@@ -40,10 +40,10 @@ def show_failure(
     failure: Diagnosis,
     code: Exit | None = None,
     *,
-    place: tuple[str, int | str] = ("HOST", "PORT"),
+    place: Place = NOWHERE,
     seen_on: Side | None = None,
 ) -> None:
-    """What happened, why, and what to do next; ``place``, host and port, goes into the commands.
+    """What happened, why, and what to do next; ``place``, where the server is, goes into the commands.
 
     ``code`` is what the command exits with on account of it. ``seen_on``: it is neither ours nor the peer's
     failure but that of this side of somebody's connection.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pellucid.config import ClientConfig
     from pellucid.keys.key_log import KeyLog
     from pellucid.trace import Trace
+    from pellucid.trace.texts import Place
 
 __all__ = ["Request", "configuration", "parse_target"]
 
@@ -48,6 +50,30 @@ class Request:
     starttls: str | None = None
     proxy: str | None = field(default=None, repr=False)  # there may be a password in it
     why: bool = False
+
+    @property
+    def proxy_shown(self) -> str | None:
+        """The proxy's URL without the password, for people to fill in."""
+        from pellucid.preamble.proxies import Proxy
+
+        if not self.proxy:
+            return None
+        proxy = Proxy.parse(self.proxy)
+        return str(proxy) if proxy.user is None else str(proxy).replace("://", "://USER:PASSWORD@", 1)
+
+    @property
+    def place(self) -> Place:
+        """Where the server is, with the options that lead to it."""
+        from pellucid.trace.texts import Place
+
+        options = {
+            "--starttls": self.starttls,
+            "--proxy": self.proxy_shown,
+            "--server-name": self.server_name,
+            "--cafile": self.cafile and str(self.cafile),
+        }
+        way = ((option, shlex.quote(value)) for option, value in options.items() if value)
+        return Place(self.host, self.port, tuple(way))
 
     @property
     def name(self) -> str:

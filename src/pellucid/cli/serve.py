@@ -43,10 +43,10 @@ Examples:
       pellucid connect localhost:4433 --cafile root.pem
   pellucid serve --cert fullchain.pem --key key.pem --host 0.0.0.0
   pellucid serve --client-ca clients.pem -v
-  pellucid serve --raw-key me.key --client-key device.pub     keys, no certificates
+  pellucid serve --raw-key me.key --client-key device.pub    keys alone
   pellucid serve --tls 1.2 --policy compatible --certificate rsa
-  pellucid serve --fault certificate_expired     what does your client say to that?
-  pellucid serve --fault all --port 5000         every fault, each on its own port
+  pellucid serve --fault certificate_expired    what says your client to that?
+  pellucid serve --fault all --port 5000    every fault, each on its own port
 """
 
 

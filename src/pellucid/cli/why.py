@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pellucid.cli.request import Request
     from pellucid.io.waiting import Deadline
     from pellucid.trace import Event, Trace
+    from pellucid.trace.texts import Place
     from pellucid.why import Finding, Probe, Seen
 
 __all__ = ["Reasons", "ask_why", "given", "why_option"]
@@ -58,7 +59,8 @@ def ask_why(first: Attempt, output: Output) -> Reasons:
     story.line()
     story.heading("why")
     finding = _investigated(first, look(first.trace.events), output, traces)
-    place = first.request.host, first.request.port
+    # What the first connection was made with is given in full.
+    place = first.request.place._replace(way=())
     options = given(first.request)
     _show(story, finding, place, options)
     return Reasons(traces, document(finding, place, options))
@@ -68,7 +70,7 @@ def given(request: Request) -> list[tuple[str, ...]]:
     """The options of ``request`` that a connection depends on, with their values; no password is in them."""
     single = {
         "--starttls": request.starttls,
-        "--proxy": _without_password(request.proxy) if request.proxy else None,
+        "--proxy": request.proxy_shown,
         "--server-name": request.server_name,
         "--cafile": request.cafile,
         "--cert": request.cert,
@@ -88,13 +90,6 @@ def given(request: Request) -> list[tuple[str, ...]]:
         *((option, str(value)) for option, values in several.items() for value in values),
         *flags,
     ]
-
-
-def _without_password(url: str) -> str:
-    from pellucid.preamble.proxies import Proxy
-
-    proxy = Proxy.parse(url)
-    return str(proxy) if proxy.user is None else str(proxy).replace("://", "://USER:PASSWORD@", 1)
 
 
 def _investigated(first: Attempt, seen: Seen, output: Output, traces: list[Trace]) -> Finding:
@@ -170,9 +165,7 @@ def _try(
     return shown
 
 
-def _show(
-    story: Storyteller, finding: Finding, place: tuple[str, int | str], options: list[tuple[str, ...]]
-) -> None:
+def _show(story: Storyteller, finding: Finding, place: Place, options: list[tuple[str, ...]]) -> None:
     from pellucid.why.telling import conclusion, confirm, fix
 
     if finding.tried:

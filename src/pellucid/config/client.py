@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pellucid.checking import flags, listed, require
-from pellucid.codes import CertificateType, NamedGroup, ProtocolVersion, SignatureScheme
+from pellucid.codes import NamedGroup, ProtocolVersion, SignatureScheme
 from pellucid.config.shared import Config, fingerprint
 from pellucid.crypto.kdf import hash_digest
 from pellucid.errors import Misuse, Reason
@@ -110,11 +110,6 @@ class ClientConfig(Config):
     def asks_for_status(self) -> bool:
         """Whether the ClientHello has status_request."""
         return self.request_status or self.revocation != "off"
-
-    @cached_property
-    def shown_certificate_types(self) -> tuple[CertificateType, ...]:
-        """The kinds of our credentials, in their order."""
-        return tuple(dict.fromkeys(credential.certificate_type for credential in self.credentials))
 
     @cached_property
     def session_scope(self) -> bytes:

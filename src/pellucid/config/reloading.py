@@ -40,19 +40,21 @@ class ReloadableConfig:
         """
         given = type(config).__name__
         require(isinstance(config, ServerConfig), "config", f"give a ServerConfig, not a {given}")
-        self._current = config
+        with self._lock:  # or a reload that has begun would put the old one back, in part
+            self._current = config
 
     def reload(self, **settings: Any) -> ServerConfig:
         """The same with other ``settings`` of ``ServerConfig``, such as ``credentials``, ``trust`` or
         ``revocation_lists``; gives what is current now.
 
-        Keys of tickets and the session cache stay, so a session goes on if its certificate does. Raises
-        ``Misuse`` as ``ServerConfig`` does, and ``TypeError`` for what is no setting; the old one then stays.
+        Keys of tickets and the session cache stay, so a session goes on if its certificate does. Lists that
+        no setting has ever given are those of the policy that there is now. Raises ``Misuse`` as
+        ``ServerConfig`` does, and ``TypeError`` for what is no setting; the old one then stays.
         """
         with self._lock:
             old = self._current
             kept: dict[str, Any] = {"tickets": old.ticket_keys or False, "session_cache": old.cache or False}
-            self._current = replace(old, **(kept | settings))
+            self._current = replace(old, **(kept | dict(old.as_given) | settings))
             return self._current
 
 

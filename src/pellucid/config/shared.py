@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from pellucid.checking import at_least, callables, flags, listed, require
 from pellucid.codes import CertificateType, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
@@ -33,11 +34,15 @@ CERTIFICATE_TYPES = (CertificateType.X509, CertificateType.RawPublicKey)
 #: whose content type counts.
 _LEAST_RECORD_SIZE, _MOST_RECORD_SIZE = 64, 2**14 + 1
 
+#: The knobs that the policy fills where they are not given.
+_OF_THE_POLICY = ("protocols", "cipher_suites", "groups", "signature_schemes", "extended_master_secret")
+
 #: What a knob that nobody reads is refused with.
 _WHEN_SEARCHED = 'give revocation="soft" or "hard" as well: else nobody asks'
 
 
-@dataclass(frozen=True, kw_only=True)
+# Nobody makes one that is neither a client's nor a server's, and those two make their own of all fields.
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Config:
     """What both sides can be told. Code points are IANA names or members of ``pellucid.codes``.
 
@@ -88,8 +93,8 @@ class Config:
                         "soft", what is known to be revoked. Off by default
     revocation_lists    CRLs, from files or memory: a ``RevocationLists``
     revocation_source   whom to ask over the network, such as a ``NetworkStatus``; none by default. It is
-                        called in the middle of a handshake, which waits for it; and authorities learn who
-                        speaks with whom
+                        called in the middle of a handshake, which waits for it, under asyncio in a thread;
+                        and authorities learn who speaks with whom
     clock, entropy      where the time (POSIX seconds) and random bytes come from. Give others to
                         replay a handshake, never to make real ones
     """
@@ -121,6 +126,9 @@ class Config:
     parameters: Parameters = field(init=False, repr=False)
     #: ``peer_certificate_types`` as members.
     accepted_types: tuple[CertificateType, ...] = field(init=False, repr=False)
+    #: What the policy has a say in, as it was given: to make another configuration of this one, for which the
+    #: lists that came of it would be lists that somebody has chosen.
+    as_given: Mapping[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
@@ -129,17 +137,12 @@ class Config:
             )
         known = self.extended_master_secret in (None, "required", "optional", "never")
         require(known, "extended_master_secret", "give required, optional or never")
-        parameters = make_parameters(
-            POLICIES[self.policy],
-            protocols=self.protocols,
-            cipher_suites=self.cipher_suites,
-            groups=self.groups,
-            signature_schemes=self.signature_schemes,
-            extended_master_secret=self.extended_master_secret,
-        )
+        as_given = {name: getattr(self, name) for name in _OF_THE_POLICY}
+        parameters = make_parameters(POLICIES[self.policy], **as_given)
         types = resolve("peer_certificate_types", self.peer_certificate_types, CERTIFICATE_TYPES)
         self._set(
             parameters=parameters,
+            as_given=as_given,
             peer_certificate_types=types,
             accepted_types=types,
             protocols=parameters.protocols,
@@ -185,6 +188,16 @@ class Config:
         """Assign to a frozen dataclass while it is being built."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    @cached_property
+    def shown_certificate_types(self) -> tuple[CertificateType, ...]:
+        """The kinds of our credentials, in their order."""
+        return tuple(dict.fromkeys(credential.certificate_type for credential in self.credentials))
+
+    @cached_property
+    def certificates_alone(self) -> bool:
+        """Whether raw public keys (RFC 7250) are neither accepted nor shown, as nearly everywhere."""
+        return {*self.accepted_types, *self.shown_certificate_types} == {CertificateType.X509}
 
     @property
     def default_entropy(self) -> bool:

@@ -15,7 +15,7 @@ from pellucid.codes import (
 )
 from pellucid.connection.failing import Failing
 from pellucid.connection.signing import Signing
-from pellucid.driver import ALERT, Driver, forget_variables
+from pellucid.driver import Driver, forget_variables
 from pellucid.errors import AlertReceived, BadMessage, Misuse, PeerMisbehaved, Reason, TLSError
 from pellucid.events import DataReceived, Event, PeerClosed
 from pellucid.handshake.effects import Flow, UpdateKeys
@@ -43,7 +43,7 @@ MAX_WARNINGS = 4
 MAX_IDLE_MESSAGES = 64
 
 
-class Connection(Signing, Failing):
+class Connection(Failing, Signing):
     """What client and server have in common. Not thread-safe: one caller at a time."""
 
     def __init__(self, hs: AnyHandshake, flow: Flow[None]) -> None:
@@ -53,8 +53,10 @@ class Connection(Signing, Failing):
         self._failure: TLSError | None = None
         self._warnings = 0
         self._idle_messages = 0
-        # Of the record in whose middle a signature is awaited.
+        # Of the record in whose middle something else is awaited.
         self._encrypted = False
+        # The end came while authorities were asked.
+        self._ended = False
         #: What the handshake agreed on; None before it is complete.
         self.negotiated: Negotiated | None = None
         #: Whether the peer has sent close_notify.
@@ -112,11 +114,9 @@ class Connection(Signing, Failing):
         """The next bytes for the network, at most 64 KiB of them; b"" when there are none."""
         try:
             return self._driver.writer.take()
-        except TLSError as error:
-            self._fail(error)
+        except BaseException as error:
+            self._fail_with(error)
             raise
-        except Exception as bug:
-            raise self._internal_error(bug) from bug
 
     def send_data(self, data: bytes | bytearray | memoryview) -> None:
         """Queue application data; ``data_to_send`` protects it piece by piece."""
@@ -170,7 +170,7 @@ class Connection(Signing, Failing):
         if self._trace:
             self._trace.alert(direction="sent", level=str(level), description=str(description))
         raw = bytes((level, description))
-        self._driver.notes.append(("sent", ALERT, raw))
+        self._driver.notes.append(("sent", raw))
         self._driver.writer.queue(ContentType.alert, raw)
         self._driver.send_closed |= description is AlertDescription.close_notify
 
@@ -195,26 +195,33 @@ class Connection(Signing, Failing):
         self._driver.reader.feed(data)
         try:
             self._process()
-        except TLSError as error:
-            self._fail(error)
+        except BaseException as error:
+            self._fail_with(error)
             raise
-        except Exception as bug:
-            raise self._internal_error(bug) from bug
         return self._driver.take_events()
 
     def receive_eof(self) -> list[Event]:
-        """The TCP connection has ended: a truncation, which raises, unless the peer said close_notify."""
+        """The TCP connection has ended: a truncation, which raises, unless the peer said close_notify.
+
+        While ``status_wanted`` waits, that is found out by ``take_status``, behind what was kept.
+        """
         if self._failure is not None:
             self._raise_again(self._failure)
         if self.peer_closed or self._cancelled:
             return []
-        error = self._closed_early()
-        if self.handshake_complete:
-            error = PeerMisbehaved(
-                Reason.TRUNCATED, "the connection ended without close_notify: data may have been cut off"
-            )
+        if self.status_wanted is not None:
+            # Who has said all that there is to say may have left: first comes what is kept.
+            self._ended = True
+            return []
+        error = self._cut_off()
         self._fail(error)
         raise error
+
+    def _cut_off(self) -> PeerMisbehaved:
+        if not self.handshake_complete:
+            return self._closed_early()
+        detail = "the connection ended without close_notify: data may have been cut off"
+        return PeerMisbehaved(Reason.TRUNCATED, detail)
 
     def _process(self) -> None:
         driver = self._driver
@@ -245,7 +252,7 @@ class Connection(Signing, Failing):
         self._driver.events.append(DataReceived(data))
 
     def _on_messages(self, encrypted: bool) -> bool:
-        """Deliver the messages that are whole. True: the flow waits for a signature now, and for no message.
+        """Deliver the messages that are whole. True: the flow waits for something else now, and no message.
 
         Only messages have it ask for one: a ChangeCipherSpec does not.
         """
@@ -263,10 +270,12 @@ class Connection(Signing, Failing):
         return False
 
     def _go_on(self) -> None:
-        """A signature has come: take up what waited for it."""
+        """What was wanted has come: take up what waited for it."""
         self.negotiated = self._driver.negotiated
         if not self._on_messages(self._encrypted):
             self._process()
+        if self._ended and self.status_wanted is None and not self.peer_closed:
+            raise self._cut_off()
 
     def _count_idle_message(self, raw: bytes) -> None:
         if raw[0] == HandshakeType.key_update and self._hs.awaits_key_update:
@@ -323,7 +332,7 @@ class Connection(Signing, Failing):
                 raise PeerMisbehaved(Reason.TOO_MANY_ALERTS, f"more than {MAX_WARNINGS} warnings came")
         else:
             # RFC 9846 6: all others, unknown ones too, "MUST be treated as error alerts" whatever the level.
-            self._driver.notes.append(("received", ALERT, record.fragment))
+            self._driver.notes.append(("received", record.fragment))
             raise AlertReceived(alert.description, f"the peer ended the connection with the alert {name}")
 
     def _is_warning(self, alert: Alert) -> bool:
@@ -366,13 +375,6 @@ class Connection(Signing, Failing):
         # Each raise would add to the traceback, and with it keep what was received alive.
         failure.events = ()
         raise failure.with_traceback(None)
-
-    def _internal_error(self, bug: Exception) -> Misuse:
-        """A callback of the configuration failed, or we did: the caller still gets a ``TLSError``."""
-        error = Misuse(Reason.INTERNAL_ERROR, f"{type(bug).__name__}: {bug}")
-        error.__cause__ = bug
-        self._fail(error)
-        return error
 
     def _fail(self, error: TLSError) -> None:
         """Forget what was to be sent, leave the alert, record the outcome. The only way to FAILED."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pellucid.errors import Misuse, Reason, TLSError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pellucid.diagnosis import Circumstances, Diagnosis, Evidence
     from pellucid.driver import Driver
-    from pellucid.errors import TLSError
     from pellucid.handshake.flow import AnyHandshake
     from pellucid.identity import ServerName
     from pellucid.result import Negotiated
@@ -32,6 +33,28 @@ class Failing:
 
     #: Who the server is meant to be: a client knows.
     _server_name: ServerName | None = None
+
+    def _fail(self, error: TLSError) -> None:
+        raise NotImplementedError
+
+    def _fail_with(self, error: BaseException) -> None:
+        """Fail with what a call has raised. To be called while that is handled: of a bug, ours or a
+        callback's, the caller gets a ``TLSError``, which is raised here.
+
+        What is no ``Exception`` (Ctrl-C) is for the caller as it is. But the flow has stopped in the middle
+        of a step, and nothing that comes later may be taken for the answer that it waits for.
+        """
+        if isinstance(error, TLSError):
+            self._fail(error)
+            return
+        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        failure = Misuse(Reason.INTERNAL_ERROR, said)
+        if not isinstance(error, Exception):
+            self._fail(failure)
+            return
+        failure.__cause__ = error
+        self._fail(failure)
+        raise failure from error
 
     def evidence(self, error: BaseException) -> Evidence:
         """What is known now, for a failure that the network brings: of a ``TLSError`` it is in the error."""

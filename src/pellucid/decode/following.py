@@ -17,6 +17,7 @@ from pellucid.trace import OutcomeEvent, SealedEvent, Trace
 from pellucid.trace.events import Side
 from pellucid.trace.fingerprints import Fingerprints, fingerprints
 from pellucid.trace.summary import final_outcome
+from pellucid.trace.texts import Place
 
 __all__ = ["MAX_UNWANTED", "Decoded", "Following"]
 
@@ -132,7 +133,8 @@ class Following:
             return None
         trace = self._story.trace
         server = self._connection.server
-        trace.place = printable(conversation.watched.server_name) or server.address, server.port
+        name = printable(conversation.watched.server_name) or server.address
+        trace.place = Place(name, server.port)
         hellos = (fingerprints(raw) for raw in conversation.seen.hellos)
         return Decoded(
             number=self._connection.number,

@@ -13,6 +13,7 @@ from pellucid.diagnosis.rules import Rule, rule_for, rule_of
 from pellucid.diagnosis.steps import step_of
 from pellucid.diagnosis.variants import Known
 from pellucid.errors import AlertReceived, CertificateRejected, TLSError
+from pellucid.printable import printable
 from pellucid.trace.details import OPTIONAL_CHOICES
 from pellucid.trace.failure import Diagnosis, Fact
 from pellucid.trace.texts import texts
@@ -65,6 +66,10 @@ def _text(rule: Rule, case: Case, *, more: bool) -> dict[str, str]:
     for variant in rule.variants if more else ():
         if (knows := variant(case)) is not None:
             found = _with(found, rule.id, knows)
+    # A server can connect to itself, and sees by that neither a client's certificate nor what ails one.
+    elsewhere = "--why" in found["confirm"] or isinstance(case.error, CertificateRejected)
+    if not case.is_client and elsewhere and "{host}" in found["confirm"]:
+        found["confirm"] = ""
     return found
 
 
@@ -84,6 +89,9 @@ def _with(found: dict[str, str], identifier: str, knows: Known) -> dict[str, str
 
 #: Evidence is shown on a screen, and who sends a lot is not to fill it: pieces, and characters of each.
 MOST_FACTS, MOST_CHARACTERS = 24, 600
+
+#: Characters of what the error says; that of a path names certificates and lists.
+MOST_SAID = 2_000
 
 
 def _facts(rule: Rule, case: Case) -> Iterable[Fact]:
@@ -109,7 +117,8 @@ def _alert(case: Case) -> tuple[str | None, Literal["sent", "received"] | None]:
 
 def _observed(case: Case) -> str:
     error, evidence = case.error, case.evidence
-    sentences = [_sentence(error.detail or error.reason.replace("_", " "))]
+    said = printable(error.detail, MOST_SAID)  # that of a signer or of a callback is not ours
+    sentences = [_sentence(said or error.reason.replace("_", " "))]
     # Of several choices about one thing the last counts.
     latest = {choice.what: choice for choice in evidence.choices}
     sentences += filter(None, (_not_chosen(each, case) for each in latest.values() if not each.chosen))

@@ -67,7 +67,7 @@ class Circumstances:
     seconds: float | None = None
     round_trip_seconds: float | None = None
     segment_bytes: int | None = None
-    address: Place | None = None
+    address: tuple[str, int | str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +117,10 @@ class Evidence:
 
     @property
     def agreed(self) -> bool:
-        """Whether there is a ServerHello: version and suite had been found, and in TLS 1.3 a group."""
-        return self.has("sent", "ServerHello") or self.has("received", "ServerHello")
+        """Whether there is a ServerHello: version and suite had been found, and in TLS 1.3 a group. Of a
+        handshake that is complete it is not kept.
+        """
+        return self.completed or self.has("sent", "ServerHello") or self.has("received", "ServerHello")
 
     @property
     def was_asked(self) -> bool:

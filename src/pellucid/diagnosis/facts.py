@@ -83,7 +83,7 @@ def request_facts(case: Case) -> Iterator[Fact]:
     if request is not None:
         more = len(request.authorities) - len(request.names)
         names = [*request.names, *([f"{more} more"] if more > 0 else [])]
-        yield Fact("authorities named", "; ".join(names) or "none: any will do")
+        yield Fact("authorities named", "; ".join(names) or "none, so any may be sent")
     for subject in case.evidence.credentials[:MOST_CREDENTIALS]:
         yield Fact("our certificate", f'"{subject}"')
     for issuer in sorted(case.evidence.issuers)[:MOST_CREDENTIALS]:

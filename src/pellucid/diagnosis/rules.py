@@ -66,7 +66,10 @@ def _broken(case: Case) -> bool:
 
 
 def _reset_unheard(case: Case) -> bool:
-    return _broken(case) and case.is_client and not case.evidence.heard and not case.evidence.completed
+    # Another error, such as that there is no route any more, is the network's.
+    reset = case.cause in ("", "ECONNRESET", "ECONNABORTED", "EPIPE")
+    unheard = case.is_client and not case.evidence.heard and not case.evidence.completed
+    return _broken(case) and reset and unheard
 
 
 def _broken_afterwards(case: Case) -> bool:
@@ -99,6 +102,12 @@ def _certificate_missing(case: Case) -> bool:
     return asked_for or case.description == AlertDescription.certificate_required or _had_no_certificate(case)
 
 
+def _no_version(case: Case) -> bool:
+    # With a ServerHello a version was found.
+    found = case.evidence.agreed if case.is_client else case.evidence.completed
+    return case.description == AlertDescription.protocol_version and not found
+
+
 def _nothing_agreed(case: Case) -> bool:
     # With a ServerHello suite and group had been found.
     return case.description == AlertDescription.handshake_failure and not case.evidence.agreed
@@ -112,11 +121,14 @@ def _no_kind_of_certificate(case: Case) -> bool:
 
 
 def _ours_refused_by_client(case: Case) -> bool:
-    return case.description in CERTIFICATE_ALERTS and not case.is_client
+    # Once the handshake is complete, it is not kept whether this connection or an older one has shown it.
+    shown = case.evidence.completed or case.evidence.has("sent", "Certificate")
+    return case.description in CERTIFICATE_ALERTS and not case.is_client and shown
 
 
 def _ours_refused_by_server(case: Case) -> bool:
-    return case.description in CERTIFICATE_ALERTS and case.evidence.was_asked
+    shown = case.evidence.was_asked and case.evidence.has("sent", "Certificate")
+    return case.description in CERTIFICATE_ALERTS and shown
 
 
 def _rejected(case: Case) -> bool:
@@ -125,20 +137,21 @@ def _rejected(case: Case) -> bool:
 
 _A, _R = AlertDescription, Reason
 _OFFER = (alert_facts, offer_facts, hello_facts)
+_CHAIN = (chain_facts, trust_facts)
 _SILENCE = (hello_facts, server_name_facts, network_facts)
 
 RULES: tuple[Rule, ...] = (
     # the peer's certificate
-    Rule("missing_intermediate", because(_R.MISSING_INTERMEDIATE), (chain_facts, trust_facts)),
-    Rule("unknown_root", because(_R.UNKNOWN_ROOT), (chain_facts, trust_facts)),
-    Rule("self_signed", because(_R.SELF_SIGNED), (chain_facts, trust_facts)),
+    Rule("missing_intermediate", because(_R.MISSING_INTERMEDIATE), _CHAIN, (v.of_a_client,)),
+    Rule("unknown_root", because(_R.UNKNOWN_ROOT), _CHAIN, (v.of_a_client,)),
+    Rule("self_signed", because(_R.SELF_SIGNED), _CHAIN, (v.of_a_client,)),
     Rule("hostname_mismatch", because(_R.HOSTNAME_MISMATCH), (name_facts,), (v.name_not_sent,)),
     Rule("no_subject_alternative_name", because(_R.NO_SUBJECT_ALTERNATIVE_NAME), (chain_facts,)),
     Rule(
         "certificate_expired",
         because(_R.CERTIFICATE_EXPIRED),
         (chain_facts, date_facts),
-        (v.only_issuers_expired, v.all_expired),
+        (v.of_a_client, v.only_issuers_expired, v.all_expired),
     ),
     Rule(
         "certificate_not_yet_valid",
@@ -157,11 +170,11 @@ RULES: tuple[Rule, ...] = (
         "client_certificate_missing",
         _certificate_missing,
         (alert_facts, request_facts),
-        (v.none_was_given, v.none_fits),
+        (v.of_a_client, v.none_was_given, v.none_fits),
     ),
     Rule(
         "no_shared_version",
-        told(_A.protocol_version),
+        _no_version,
         (alert_facts, comparing("version"), comparing("signature_scheme")),
         (v.version_alert_came,),
     ),
@@ -207,7 +220,7 @@ RULES: tuple[Rule, ...] = (
         "not_tls",
         because(_R.NOT_TLS),
         (first_bytes_facts,),
-        (v.begins_in_the_clear, v.plain_http),
+        (v.of_a_client, v.speaks_another, v.begins_in_the_clear, v.plain_http),
     ),
     Rule("closed_after_client_hello", _closed_unheard, _SILENCE, (v.port_of_another,)),
     Rule(
@@ -225,7 +238,8 @@ RULES: tuple[Rule, ...] = (
     Rule("stalled_mid_flight", _waiting, (network_facts,), (v.ends_with_a_full_packet,)),
     Rule("truncated", _broken_afterwards, (network_facts,), (v.client_certificate_was_asked,)),
     Rule("truncated", because(_R.TRUNCATED), (), (v.client_certificate_was_asked,)),
-    Rule("closed_during_handshake", _broken, (network_facts,)),
+    Rule("closed_during_handshake", _broken, (network_facts,), (v.broke, v.before_a_hello)),
+    Rule("closed_during_handshake", because(_R.CLOSED_DURING_HANDSHAKE), (), (v.before_a_hello,)),
     Rule("connection_failed", because(_R.CONNECTION_FAILED), (), (v.refused, v.unreachable)),
 )
 _BY_ID = {rule.id: rule for rule in reversed(RULES)}

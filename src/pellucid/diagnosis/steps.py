@@ -20,8 +20,12 @@ def step_of(evidence: Evidence) -> str:
 
 def _client(evidence: Evidence) -> str:
     """From the last that can have happened to the first."""
-    if evidence.has("received", "Finished"):
-        return "the server's certificate and its Finished had been received"
+    if evidence.state in ("WAIT_SH", "RETRY", "WAIT_SH_2") and evidence.has("received", "ServerHello"):
+        return "the ServerHello had come, and nothing was agreed on by it"
+    # One that is not due is no achievement.
+    if evidence.has("received", "Finished") and "FINISHED" in (evidence.state or "FINISHED"):
+        both = "certificate and its Finished" if evidence.has("received", "Certificate") else "Finished"
+        return f"the server's {both} had been received"
     if evidence.has("received", "Certificate"):
         return "version and cipher suite were agreed on, and the server had sent its certificate"
     if evidence.has("received", "ServerHello"):

@@ -31,12 +31,21 @@ def name_not_sent(case: Case) -> Known | None:
     return ("name_not_sent", {}) if case.is_client and case.offer and not case.offer.server_name else None
 
 
+def of_a_client(case: Case) -> Known | None:
+    """It is a server that found this, of who connected: other options and other files are meant."""
+    return None if case.is_client else ("client", {})
+
+
 def only_issuers_expired(case: Case) -> Known | None:
-    """The leaf is in date, and another certificate is not."""
+    """The leaf is in date, and the certificate that was refused, which was sent with it, is not."""
     dates = dates_of(case)
-    if dates is None or not dates.expired or 0 in dates.expired:
+    if dates is None or not dates.expired or 0 in (*dates.expired, *dates.future):
         return None
-    return "issuer", {"position": str(dates.expired[0])}
+    refused = getattr(case.error, "certificate", None)
+    for position in dates.expired:
+        if refused in (None, case.evidence.chain[position]):
+            return "issuer", {"position": str(position), "peer": "server" if case.is_client else "client"}
+    return None  # one that was not sent: this side has it
 
 
 def all_expired(case: Case) -> Known | None:
@@ -142,14 +151,30 @@ def after_a_retry(case: Case) -> Known | None:
 def begins_in_the_clear(case: Case) -> Known | None:
     """A protocol that can be asked for TLS."""
     found = case.guess
-    if found is None or not found.starttls:
+    if found is None or not found.starttls or not case.is_client:
         return None
     return "starttls", {"protocol": found.title, "starttls": found.starttls}
 
 
+def speaks_another(case: Case) -> Known | None:
+    """A protocol that is none of TLS, and does not come to it."""
+    found = case.guess
+    return ("another", {"protocol": found.title}) if case.is_client and found else None
+
+
 def plain_http(case: Case) -> Known | None:
     """A web server without TLS."""
-    return ("http", {}) if case.evidence.unread.startswith(b"HTTP/") else None
+    return ("http", {}) if case.is_client and case.evidence.unread.startswith(b"HTTP/") else None
+
+
+def broke(_case: Case) -> Known | None:
+    """Not closed but broken: by the peer or by the network."""
+    return "broke", {}
+
+
+def before_a_hello(case: Case) -> Known | None:
+    """Somebody connected to this server and left."""
+    return None if case.is_client or case.evidence.heard else ("unheard", {})
 
 
 def port_of_another(case: Case) -> Known | None:

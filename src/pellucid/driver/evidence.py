@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.diagnosis.evidence import Choice, Circumstances, Evidence, from_events, kept
+from pellucid.diagnosis.evidence import ALERT, Choice, Circumstances, Evidence, from_events, kept
+from pellucid.driver.noting import is_alert
 from pellucid.errors import CertificateRejected, PeerIncompatible, Reason, TLSError
 from pellucid.handshake.flow import AnyHandshake
 from pellucid.identity import ServerName
-from pellucid.messages import tls12, tls13
-from pellucid.trace.failure import NOWHERE
+from pellucid.messages import message_name, tls12, tls13
+from pellucid.trace.texts import NOWHERE, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from pellucid.driver.noting import Note
 
 __all__ = ["gather"]
+
+#: A note with the name of the message: direction, name, bytes.
+_Named = tuple[str, str, bytes]
 
 #: An empty Certificate message: a header of four bytes, in TLS 1.3 an empty context, an empty list.
 _EMPTY_CERTIFICATE_BYTES = 8
@@ -40,13 +44,14 @@ def gather(
 ) -> Evidence:
     """The evidence for ``error``, which has ended the connection or is about to."""
     config, trace = hs.config, hs.trace
-    asked = any(note[:2] == ("received", "CertificateRequest") for note in notes)
+    named = [(direction, ALERT if is_alert(raw) else message_name(raw), raw) for direction, raw in notes]
+    asked = any(note[:2] == ("received", "CertificateRequest") for note in named)
     doubted = isinstance(error, CertificateRejected) or _reason(error) is Reason.BAD_SIGNATURE
     seen = circumstances() if circumstances else Circumstances()
     return Evidence(
         side=hs.side,
-        messages=tuple(kept(*note) for note in notes),
-        choices=from_events(trace.trace.events, hs.side).choices if trace else tuple(_choices(hs, notes)),
+        messages=tuple(kept(*note) for note in named),
+        choices=from_events(trace.trace.events, hs.side).choices if trace else tuple(_choices(hs, named)),
         began=True,
         completed=completed,
         state=state,
@@ -56,10 +61,10 @@ def gather(
         issuers=frozenset().union(*(each.issuers for each in config.credentials)) if asked else frozenset(),
         trust=_trust(config) if isinstance(error, CertificateRejected) else "",
         server_name=str(server_name or ""),
-        chain=_chain(hs, notes) if doubted else (),
+        chain=_chain(hs, named) if doubted else (),
         now=hs.now() if isinstance(error, CertificateRejected) else None,
         circumstances=seen,
-        place=trace.trace.place if trace else _place(server_name, seen),
+        place=trace.trace.place if trace else _place(hs.side, server_name, seen),
     )
 
 
@@ -67,7 +72,7 @@ def _reason(error: BaseException) -> Reason | None:
     return error.reason if isinstance(error, TLSError) else None
 
 
-def _choices(hs: AnyHandshake, notes: Sequence[Note]) -> list[Choice]:
+def _choices(hs: AnyHandshake, notes: Sequence[_Named]) -> list[Choice]:
     """Whether a client that was asked for a certificate had one to show."""
     shown = [raw for direction, name, raw in notes if (direction, name) == ("sent", "Certificate")]
     if hs.side != "client" or not shown:
@@ -101,7 +106,7 @@ def _trust(config: Config) -> str:
     return f"{trust.description} ({count} certificate{'' if count == 1 else 's'})"
 
 
-def _chain(hs: AnyHandshake, notes: Sequence[Note]) -> tuple[bytes, ...]:
+def _chain(hs: AnyHandshake, notes: Sequence[_Named]) -> tuple[bytes, ...]:
     """The certificates that the peer showed, DER."""
     shown = [raw for direction, name, raw in notes if (direction, name) == ("received", "Certificate")]
     try:
@@ -114,6 +119,7 @@ def _chain(hs: AnyHandshake, notes: Sequence[Note]) -> tuple[bytes, ...]:
         return ()
 
 
-def _place(server_name: ServerName | None, seen: Circumstances) -> tuple[str, int | str]:
-    host, port = seen.address or NOWHERE
-    return str(server_name or host), port
+def _place(side: str, server_name: ServerName | None, seen: Circumstances) -> Place:
+    """The server's: who runs one knows it, and the peer's address is where nobody listens."""
+    host, port = seen.address if seen.address and side == "client" else NOWHERE[:2]
+    return Place(str(server_name or host), port)

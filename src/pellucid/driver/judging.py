@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pellucid.codes import CertificateType
 from pellucid.errors import CertificateRejected, Misuse
+from pellucid.events import StatusWanted
 from pellucid.handshake.effects import CheckRevocation, VerifyIdentity
 from pellucid.handshake.flow import AnyHandshake
 from pellucid.identity import (
@@ -64,6 +66,13 @@ def _judge_key(hs: AnyHandshake, asked: VerifyIdentity) -> VerifiedIdentity:
 
 def judge_revocation(hs: AnyHandshake, asked: CheckRevocation) -> float:
     """Until when the peer's certificates are known to be good, in POSIX seconds; raises likewise."""
+    wanted = status_wanted(hs, asked)
+    wanted.ask()
+    return wanted.result()
+
+
+def status_wanted(hs: AnyHandshake, asked: CheckRevocation) -> StatusWanted:
+    """The same, to be asked by somebody else, in any thread: it changes nothing of the handshake."""
     # Loaded by who checks: it takes some milliseconds.
     from pellucid.identity.revocation import RevocationCheck  # noqa: PLC0415
 
@@ -75,15 +84,15 @@ def judge_revocation(hs: AnyHandshake, asked: CheckRevocation) -> float:
         config.revocation_source,
         tells=bool(hs.trace),
     )
-    try:
-        # RFC 7633 is about servers, and clients of TLS 1.2 cannot staple.
-        return check.run(asked.identity, asked.staples, staples_asked=hs.side == "client")
-    finally:
+
+    def tell() -> None:
         if hs.trace:
-            for finding in check.findings:
-                hs.trace.check(
-                    what="revocation", expected=finding.expected, found=finding.found, ok=finding.ok
-                )
+            for one in check.findings:
+                hs.trace.check(what="revocation", expected=one.expected, found=one.found, ok=one.ok)
+
+    # RFC 7633 is about servers, and clients of TLS 1.2 cannot staple.
+    run = partial(check.run, asked.identity, asked.staples, staples_asked=hs.side == "client")
+    return StatusWanted(run, tell)
 
 
 def _verify(hs: AnyHandshake, asked: VerifyIdentity) -> VerifiedIdentity:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn
 
-from pellucid.codes import (
-    AlertLevel,
-    ContentType,
-    HandshakeType,
-    name_of,
-)
+from pellucid.codes import AlertLevel, ContentType, HandshakeType, name_of
 from pellucid.driver.hello_requests import HELLO_REQUEST, count_hello_request, ignores_hello_request
-from pellucid.driver.judging import judge, judge_revocation
-from pellucid.driver.noting import ALERT, Note, lasting
+from pellucid.driver.judging import judge, judge_revocation, status_wanted
+from pellucid.driver.noting import Note, lasting, not_noted
 from pellucid.driver.protecting import SESSION_EPOCH, WriteKeys, cipher_opener, cipher_sealer, opener
 from pellucid.driver.resuming import find_cached, find_session, open_ticket
+from pellucid.driver.waiting import Wanted, answer_to, state_of
 from pellucid.driver.watching import agreed, tell_signature
 from pellucid.errors import PeerMisbehaved, Reason, TLSError
 from pellucid.events import Event, HandshakeCompleted, SignatureWanted
@@ -30,8 +27,9 @@ from pellucid.result import Negotiated
 from pellucid.sessions import Session, TicketState
 from pellucid.sessions.store import PER_NAME
 
-#: The answer to an effect that somebody else has to answer, later.
-_LATER = object()
+
+class _Later(Exception):
+    """An effect is one that somebody else has to answer, later. Raised: the others need not look for it."""
 
 
 class Driver:
@@ -41,6 +39,7 @@ class Driver:
         "_cached",
         "_flow",
         "_hs",
+        "_note",
         "_offered",
         "_read_epoch",
         "_trace",
@@ -48,6 +47,7 @@ class Driver:
         "_write_keys",
         "agreed",
         "defers_signing",
+        "defers_status",
         "events",
         "hello_seen",
         "joiner",
@@ -86,17 +86,19 @@ class Driver:
         self.agreed: dict[str, Any] = {}
         #: The messages and alerts of the handshake, for who asks why it has failed.
         self.notes: list[Note] = []
+        # Takes a note of a message, as long as the handshake lasts.
+        self._note: Callable[[Note], None] = self.notes.append
         #: What this connection has put into the client's store.
         self.sessions: list[Session] = []
-        #: The signature that the flow waits for, if it does: nothing can be delivered until it is there.
-        self.wanted: SignatureWanted | None = None
-        #: Whether a signer is left to the caller even where it need not be waited for.
-        self.defers_signing = False
+        #: What the flow waits for besides messages, if it does: none can be delivered until that is there.
+        self.wanted: Wanted | None = None
+        #: Whether signers, even those that need not be waited for, and authorities are left to the caller.
+        self.defers_signing = self.defers_status = False
 
     @property
     def state(self) -> str:
-        """Where the flow waits, by RFC 9846 appendix A's name; for a signature there is none."""
-        return self._waiting.state if self.wanted is None else "WAIT_SIGNATURE"
+        """Where the flow waits, by RFC 9846 appendix A's name, if there is one."""
+        return self._waiting.state if self.wanted is None else state_of(self.wanted)
 
     # -- running
 
@@ -123,13 +125,11 @@ class Driver:
         expected = self._waiting.expected
         # One that is not due is told to the trace by its form in the version spoken.
         cls = message_class(raw, expected) or (TLS12_MESSAGES.get(raw[0]) if self._hs.speaks12 else None)
-        name = message_name(raw) if cls is None else cls.name
-        if self.negotiated is None:
-            self.notes.append(("received", name, raw))
+        self._note(("received", raw))
         if self._trace:
             self._trace.message(
                 direction="received",
-                name=name,
+                name=message_name(raw),
                 raw=raw,
                 encrypted=encrypted,
                 epoch=self._read_epoch,
@@ -140,7 +140,8 @@ class Driver:
                 count_hello_request(self._hs)
                 return
             raise PeerMisbehaved(
-                Reason.UNEXPECTED_MESSAGE, f"{name} came in {self.state}, where {self._due()} is due"
+                Reason.UNEXPECTED_MESSAGE,
+                f"{message_name(raw)} came in {self.state}, where {self._due()} is due",
             )
         self.hello_seen = True
         self._advance(self._flow.send(cls.decode(raw)))
@@ -164,18 +165,15 @@ class Driver:
             )
         self._advance(self._flow.send(message))
 
-    def take_signature(self, wanted: SignatureWanted, signature: object) -> None:
-        """Go on with what a signer gave, or with the error that says why it gave nothing."""
+    def take_answer(self, wanted: Wanted, given: object) -> None:
+        """Go on with what was waited for, or with the error that says why there is none."""
         self.wanted = None
         try:
-            if isinstance(signature, TLSError):
-                raise signature
-            good = wanted.credential.checked(wanted.scheme, wanted.data, signature, tls12=wanted.tls12)
+            answer = answer_to(self._hs, wanted, given)
         except TLSError as error:
             self._advance(self._flow.throw(error))
-            return
-        tell_signature(self._hs, wanted.scheme, good)
-        self._advance(self._flow.send(good))
+        else:
+            self._advance(self._flow.send(answer))
 
     def check_next_type(self) -> None:
         """Refuse a message by its first byte: one that cannot be next is not collected to its end."""
@@ -212,7 +210,7 @@ class Driver:
         return events
 
     def _advance(self, effect: Effect) -> None:
-        """Do what the flow asks, from ``effect`` on, until it waits for a message or a signature."""
+        """Do what the flow asks, from ``effect`` on, until it has to wait."""
         flow, actions = self._flow, self._ACTIONS
         while type(effect) is not Receive:
             try:
@@ -220,9 +218,9 @@ class Driver:
             except TLSError as error:
                 # A step may live with a refusal: a session whose certificate has expired is not resumed.
                 effect = flow.throw(error)
+            except _Later:
+                return
             else:
-                if answer is _LATER:
-                    return
                 effect = flow.send(answer)
         self._waiting = effect
 
@@ -230,8 +228,7 @@ class Driver:
 
     def _send(self, effect: fx.Send) -> None:
         message = effect.message
-        if self.negotiated is None:
-            self.notes.append(("sent", message.name, message.raw))
+        self._note(("sent", message.raw))
         if self._trace:
             epoch = self._write_keys.epoch
             self._trace.message(
@@ -294,7 +291,7 @@ class Driver:
             level, description = str(AlertLevel.warning), str(effect.description)
             self._trace.alert(direction="sent", level=level, description=description)
         warning = bytes((AlertLevel.warning, effect.description))
-        self.notes.append(("sent", ALERT, warning))
+        self.notes.append(("sent", warning))
         self.writer.queue(ContentType.alert, warning)
 
     def _update_keys(self, effect: fx.UpdateKeys) -> bool:
@@ -314,6 +311,8 @@ class Driver:
         return judge(self._hs, effect)
 
     def _check_revocation(self, effect: fx.CheckRevocation) -> float:
+        if self.defers_status and self._hs.config.revocation_source is not None:
+            self._wait_for(status_wanted(self._hs, effect))
         return judge_revocation(self._hs, effect)
 
     def _select_credential(self, effect: fx.SelectCredential) -> fx.Selected:
@@ -321,16 +320,19 @@ class Driver:
         asks = effect.needs is not None and self._hs.side == "server"
         return choose_credential(self._hs.config.credentials, effect, None if asks else self._trace)
 
-    def _sign(self, effect: fx.Sign) -> object:
+    def _sign(self, effect: fx.Sign) -> bytes:
         credential = effect.credential
         if credential.signer is not None and (self.defers_signing or credential.signer.waits):
-            self.wanted = SignatureWanted(credential, effect.scheme, effect.content, effect.tls12)
-            self.events.append(self.wanted)
-            return _LATER
+            self._wait_for(SignatureWanted(credential, effect.scheme, effect.content, effect.tls12))
         signature = credential.sign(effect.scheme, effect.content, tls12=effect.tls12)
         if credential.signer is not None:
             tell_signature(self._hs, effect.scheme, signature)
         return signature
+
+    def _wait_for(self, wanted: Wanted) -> NoReturn:
+        self.wanted = wanted
+        self.events.append(wanted)
+        raise _Later
 
     def _decrypt_premaster(self, effect: fx.DecryptPremaster) -> bytes:
         return effect.credential.decrypt_premaster(effect.ciphertext, effect.client_version, effect.otherwise)
@@ -365,7 +367,8 @@ class Driver:
     def _emit(self, effect: fx.Emit) -> None:
         event = effect.event
         if isinstance(event, HandshakeCompleted):
-            self.negotiated, self.notes = event.negotiated, lasting(self.notes)
+            self.negotiated = event.negotiated
+            self.notes, self._note = lasting(self._hs, self.notes), not_noted
             if event.negotiated.resumed:
                 self._cached = self._offered
             if self._trace:

@@ -58,7 +58,7 @@ def receive_certificate(
     shown = _check_certificate(certificate, whose, asked)
     certificate_type = CertificateType.RawPublicKey if is_key else CertificateType.X509
     identity = yield from verify_identity(shown, whose, server_name, certificate_type=certificate_type)
-    staples = staples_in(certificate.certificate_list) if isinstance(certificate, Certificate) else {}
+    staples = staples_in(certificate, asked)
     good_until = yield from check_revocation(hs, identity, staples)
     transcript_hash = hs.transcript.digest()
     certificate_verify = yield from receive(hs, "WAIT_CV", CertificateVerify)
@@ -67,11 +67,12 @@ def receive_certificate(
 
 
 def require_name_to_verify(server_name: ServerName | None) -> None:
-    """A client that goes without a name relies on its PSKs alone."""
+    """A client that goes without a name relies on its PSKs, or on raw public keys that it has on a list."""
     if server_name is None:
         raise PeerIncompatible(
             Reason.NO_SUITABLE_CERTIFICATE,
-            "the server declines our PSKs and shows a certificate, which there is no name to verify for",
+            "the server shows a certificate, which there is no name to verify for: only a PSK or a raw public"
+            " key tells who it is without",
         )
 
 
@@ -156,6 +157,7 @@ def answer_request(
     RFC 9846 4.5.1: without a suitable one "the client MUST send a Certificate message containing no
     certificates". Gives whether there was one.
     """
+    hs.asked_for_certificate = True
     selected = yield from select_credential(None, request.extensions, [certificate_type])
     if selected is None:
         yield hs.send(Certificate(b"", []))

@@ -33,15 +33,11 @@ CERTIFICATES: dict[CertificateType, type[tls12.Certificate | tls12.CertificateRa
 
 @plain
 class Shown:
-    """What a Certificate holds, DER: certificates, or one key, or nothing."""
+    """What a Certificate holds, DER: certificates, which are its ``chain``, or one key, or nothing."""
 
     certificate_type: CertificateType
     ders: tuple[bytes, ...]
-
-    @property
-    def chain(self) -> tuple[bytes, ...]:
-        """The certificates."""
-        return self.ders if self.certificate_type is CertificateType.X509 else ()
+    chain: tuple[bytes, ...] = ()
 
 
 NOTHING_SHOWN = Shown(CertificateType.X509, ())
@@ -68,7 +64,8 @@ def _certificate_message(
 def shown_in(certificate: tls12.Certificate | tls12.CertificateRawPublicKey) -> Shown:
     """What a Certificate of either form holds."""
     if isinstance(certificate, tls12.Certificate):
-        return Shown(CertificateType.X509, tuple(certificate.certificate_list))
+        chain = tuple(certificate.certificate_list)
+        return Shown(CertificateType.X509, chain, chain)
     key = certificate.ASN1_subjectPublicKeyInfo
     return Shown(CertificateType.RawPublicKey, (key,) if key else ())
 
@@ -107,6 +104,7 @@ def answer_request(
     RFC 5246 7.4.6: without a suitable one "the client MUST send a certificate message containing no
     certificates."
     """
+    hs.asked_for_certificate = True
     kinds = [kind for code, kind in KINDS.items() if code in request.certificate_types]
     schemes = request.supported_signature_algorithms
     selected: Selected = yield SelectCredential(

@@ -41,6 +41,8 @@ _CERTIFICATES = CertificateTypes()
 
 def ask_for_types(config: ClientConfig, extensions: Extensions) -> None:
     """RFC 7250 4.1: what can be shown and what is taken, each where it is not certificates alone."""
+    if config.certificates_alone:
+        return
     shown = config.shown_certificate_types
     if shown and shown != ONLY_X509:
         extensions.add(ext.ClientCertTypeOffer(list(shown)))
@@ -50,6 +52,8 @@ def ask_for_types(config: ClientConfig, extensions: Extensions) -> None:
 
 def agreed_types(hs: ClientHandshake, answers: Extensions, *, resumed: bool) -> CertificateTypes:
     """What the server says of both. ``resumed``: it will show nothing, so that it need not say."""
+    if hs.config.certificates_alone:
+        return _CERTIFICATES  # it was not asked, and what answers no question is refused before
     of_server = answers.find(ext.ServerCertTypeAnswer)
     of_client = answers.find(ext.ClientCertTypeAnswer)
     accepted = hs.config.accepted_types
@@ -88,18 +92,14 @@ def _answered(
 # -- the server
 
 
-def types_accepted(asked: Extensions) -> Sequence[int]:
-    """What the client takes from us, preferred first."""
+def require_shared_type(hs: ServerHandshake, asked: Extensions) -> Sequence[int]:
+    """What the client takes from us, preferred first. RFC 7250 4.2: it has to be something that we have."""
     offer = asked.find(ext.ServerCertTypeOffer)
-    return offer.server_certificate_types if offer else ONLY_X509
-
-
-def require_shared_type(hs: ServerHandshake, asked: Extensions) -> None:
-    """RFC 7250 4.2: without a type in common there is no handshake."""
-    accepted = types_accepted(asked)
-    ours = _our_types(hs)
-    if ours and first_shared(ours, accepted) is None:
+    accepted = offer.server_certificate_types if offer else ONLY_X509
+    ours = hs.config.shown_certificate_types
+    if ours and set(ours).isdisjoint(accepted):
         raise _nothing_in_common("server_certificate_type", "takes", accepted, "have", ours)
+    return accepted
 
 
 def type_to_ask_for(hs: ServerHandshake, asked: Extensions) -> CertificateType | None:
@@ -122,11 +122,11 @@ def type_to_ask_for(hs: ServerHandshake, asked: Extensions) -> CertificateType |
 
 def tell_type(hs: ServerHandshake, asked: Extensions, chosen: CertificateType) -> None:
     """To the trace, where the client has spoken of it: what we show."""
-    offer = asked.find(ext.ServerCertTypeOffer)
-    if hs.trace and offer is not None:
+    if hs.trace and (offer := asked.find(ext.ServerCertTypeOffer)) is not None:
         rule = "the client's most preferred for which there is a key that fits"
         theirs = offer.server_certificate_types
-        _tell(hs, "server_certificate_type", _our_types(hs), theirs, chosen, rule)
+        ours = hs.config.shown_certificate_types
+        _tell(hs, "server_certificate_type", ours, theirs, chosen, rule)
 
 
 def answer_types(
@@ -137,10 +137,6 @@ def answer_types(
         answers.add(ext.ClientCertTypeAnswer(client))
     if ExtensionType.server_certificate_type in asked:
         answers.add(ext.ServerCertTypeAnswer(server))
-
-
-def _our_types(hs: ServerHandshake) -> tuple[CertificateType, ...]:
-    return tuple(dict.fromkeys(credential.certificate_type for credential in hs.config.credentials))
 
 
 def _tell(

@@ -26,7 +26,10 @@ _LONGEST_PROTOCOL_TEXT = 100
 def first_shared(ours: Iterable[Code], theirs: Iterable[int]) -> Code | None:
     """Our most preferred that the peer has too."""
     offered = set(theirs)
-    return next((code for code in ours if code in offered), None)
+    for code in ours:
+        if code in offered:
+            return code
+    return None
 
 
 def choose_version(
@@ -120,8 +123,13 @@ def choose_alpn(ours: Sequence[str], theirs: Sequence[bytes], trace: TraceView |
 
 def require_certificate_for(credentials: Sequence[Credential], name: str | None) -> None:
     """For a server that is strict: refuse a name that none of the credentials has."""
-    if name is not None and not any(credential.matches(name) for credential in credentials):
+    if not has_certificate_for(credentials, name):
         raise PeerIncompatible(Reason.UNRECOGNIZED_NAME, f"we have no certificate for {name!r}")
+
+
+def has_certificate_for(credentials: Sequence[Credential], name: str | None) -> bool:
+    """Whether one is for the name that the client asks for; True where it names none."""
+    return name is None or any(credential.matches(name) for credential in credentials)
 
 
 def protocol_text(name: bytes) -> str:
@@ -163,7 +171,7 @@ def misfits(credential: Credential, wanted: SelectCredential) -> Misfits:
     verifiable, name = set(wanted.certificate_schemes), wanted.server_name
     issued = bool(wanted.authorities) and bool(credential.issuers)
     return (
-        list(wanted.types).index(credential.certificate_type),
+        wanted.types.index(credential.certificate_type),
         name is not None and not credential.matches(name),
         any(verifiable.isdisjoint(any_of) for any_of in credential.chain_schemes),
         issued and credential.issuers.isdisjoint(wanted.authorities),

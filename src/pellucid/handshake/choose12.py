@@ -4,10 +4,11 @@ TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
     needs a curve that both have, an RSA certificate, and a signature that the client verifies
 """
 
+from collections.abc import Sequence
+
 from pellucid.codes import CipherSuite, NamedGroup, SignatureScheme, names_of
 from pellucid.crypto.suites12 import SUITES12, Suite12
 from pellucid.errors import PeerIncompatible, Reason
-from pellucid.handshake.certificate_types import types_accepted
 from pellucid.handshake.choose import Misfits, first_shared, misfits, trace_credential
 from pellucid.handshake.client_hello12 import Request12
 from pellucid.handshake.effects import Flow, KeyNeeds, SelectCredential, Selected
@@ -26,11 +27,11 @@ class Choice12:
     scheme: SignatureScheme | None
 
 
-def choose12(hs: ServerHandshake, request: Request12) -> Flow[Choice12]:
+def choose12(hs: ServerHandshake, request: Request12, types: Sequence[int]) -> Flow[Choice12]:
     """Our most preferred suite that the client offers and for which nothing is missing on either side.
 
     One with a certificate for the name that was asked for comes before our own order: with another
-    certificate the client could do nothing.
+    certificate the client could do nothing. ``types``: of certificates, that the client takes (RFC 7250).
     """
     credentials: dict[tuple[str, bool], Selected] = {}
     missing: list[tuple[Suite12, str]] = []
@@ -44,7 +45,7 @@ def choose12(hs: ServerHandshake, request: Request12) -> Flow[Choice12]:
             missing.append((suite, NO_GROUP))
             continue
         needs = suite.authentication, suite.key_exchange == "RSA"
-        wanted = _wanted(request, suite)
+        wanted = _wanted(request, suite, types)
         if needs not in credentials:
             credentials[needs] = yield wanted
         selected = credentials[needs]
@@ -58,7 +59,7 @@ def choose12(hs: ServerHandshake, request: Request12) -> Flow[Choice12]:
     # min() keeps the first of equals, which is our order.
     chosen = min(possible, key=lambda entry: entry[0])[1] if possible else None
     if hs.trace:
-        _trace(hs, request, chosen, missing)
+        _trace(hs, request, types, chosen, missing)
     if chosen is None:
         raise _nothing_in_common(hs, request, missing)
     return chosen
@@ -92,19 +93,23 @@ def _group(hs: ServerHandshake, request: Request12, suite: Suite12) -> NamedGrou
     return None
 
 
-def _wanted(request: Request12, suite: Suite12) -> SelectCredential:
+def _wanted(request: Request12, suite: Suite12, types: Sequence[int]) -> SelectCredential:
     return SelectCredential(
         request.server_name,
         request.schemes,
         request.certificate_schemes,
         request.authorities,
         KeyNeeds([suite.authentication], suite.key_exchange == "RSA", request.groups),
-        types_accepted(request.hello.extensions),
+        types,
     )
 
 
 def _trace(
-    hs: ServerHandshake, request: Request12, chosen: Choice12 | None, missing: list[tuple[Suite12, str]]
+    hs: ServerHandshake,
+    request: Request12,
+    types: Sequence[int],
+    chosen: Choice12 | None,
+    missing: list[tuple[Suite12, str]],
 ) -> None:
     assert hs.trace is not None
     rule = "the server's most preferred that the client offers"
@@ -119,8 +124,8 @@ def _trace(
     )
     if chosen is None:
         return
-    selected = chosen.credential, chosen.scheme
-    trace_credential(hs.trace, hs.config.credentials, _wanted(request, chosen.suite), selected)
+    selected, wanted = (chosen.credential, chosen.scheme), _wanted(request, chosen.suite, types)
+    trace_credential(hs.trace, hs.config.credentials, wanted, selected)
     if chosen.group is not None:
         hs.trace.choice(
             what="group",

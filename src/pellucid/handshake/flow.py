@@ -44,6 +44,7 @@ class Handshake(Generic[Cfg]):
     """
 
     __slots__ = (
+        "asked_for_certificate",
         "awaits_key_update",
         "change_cipher_specs",
         "client_random",
@@ -90,6 +91,8 @@ class Handshake(Generic[Cfg]):
         #: Gives keying material for a label, a context or None, and a length.
         self.exporter: Callable[[bytes, bytes | None, int], bytes] | None = None
         self.awaits_key_update = False
+        #: Whether we are a client that has had a CertificateRequest.
+        self.asked_for_certificate = False
 
     @property
     def peer(self) -> Literal["client", "server"]:

@@ -2,6 +2,7 @@
 
 from pellucid.codes import CertificateType
 from pellucid.errors import CertificateRejected
+from pellucid.handshake.choose import has_certificate_for
 from pellucid.handshake.effects import Flow
 from pellucid.handshake.flow import ServerHandshake, check_revocation, verify_identity
 from pellucid.identity import VerifiedIdentity
@@ -16,6 +17,8 @@ def why_not_resume(
         return "the session was with another server name", None
     if state.server_identity not in hs.config.fingerprints:
         return "the session was with a certificate that we no longer have", None
+    if hs.config.strict_server_name and not has_certificate_for(hs.config.credentials, server_name):
+        return "the session was with a name that we no longer have", None
     kind = CertificateType.RawPublicKey if state.client_key else CertificateType.X509
     shown = (state.client_key,) if state.client_key else state.client_chain
     if shown and hs.config.client_authentication == "none":

@@ -104,9 +104,9 @@ def server12(hs: ServerHandshake, hello: ClientHello) -> Flow[Connected]:
 def _full(hs: ServerHandshake, request: Request12) -> Flow[Connected]:
     if hs.config.strict_server_name:
         require_certificate_for(hs.config.credentials, request.server_name)
-    require_shared_type(hs, request.hello.extensions)
+    types = require_shared_type(hs, request.hello.extensions)
     client_type = type_to_ask_for(hs, request.hello.extensions)
-    choice = yield from choose12(hs, request)
+    choice = yield from choose12(hs, request, types)
     tell_type(hs, request.hello.extensions, choice.credential.certificate_type)
     staple = response_to_staple(hs, choice.credential, request.hello.extensions)
     answer = yield from _send_server_hello(

@@ -32,7 +32,6 @@ from pellucid.handshake.certificate_types import (
     require_shared_type,
     tell_type,
     type_to_ask_for,
-    types_accepted,
 )
 from pellucid.handshake.choose import (
     agree_on_protocol,
@@ -256,8 +255,7 @@ def _choose_credential(hs: ServerHandshake, request: Request) -> Flow[tuple[Cred
         raise PeerMisbehaved(
             Reason.MISSING_EXTENSION, "no PSK of the client's is usable, and it has no signature_algorithms"
         )
-    require_shared_type(hs, request.hello.extensions)
-    types = types_accepted(request.hello.extensions)
+    types = require_shared_type(hs, request.hello.extensions)
     selected = yield from select_credential(name, request.hello.extensions, types)
     if selected is None:
         raise PeerIncompatible(

@@ -4,7 +4,7 @@ from pellucid.codes import CertificateStatusType, ExtensionType
 from pellucid.errors import PeerMisbehaved, Reason
 from pellucid.handshake.flow import AnyHandshake
 from pellucid.identity import Credential
-from pellucid.messages import CertificateEntry, Extensions, tls12
+from pellucid.messages import Certificate, CertificateRawPublicKey, Extensions, tls12
 from pellucid.messages import extensions as ext
 
 
@@ -31,10 +31,12 @@ def _wants_status(asked: Extensions) -> bool:
     return ExtensionType.status_request in asked
 
 
-def staples_in(entries: list[CertificateEntry]) -> dict[int, bytes]:
-    """TLS 1.3: the response that came with each certificate, by its position."""
+def staples_in(certificate: Certificate | CertificateRawPublicKey, asked: Extensions) -> dict[int, bytes]:
+    """TLS 1.3: the response that came with each certificate, by its position; unasked there is none."""
+    if ExtensionType.status_request not in asked or isinstance(certificate, CertificateRawPublicKey):
+        return {}
     found: dict[int, bytes] = {}
-    for position, entry in enumerate(entries):
+    for position, entry in enumerate(certificate.certificate_list):
         status = entry.extensions.find(ext.CertificateStatus)
         if status is not None:
             found[position] = _response(status)

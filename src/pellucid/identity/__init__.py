@@ -2,7 +2,6 @@
 chains.
 """
 
-from pellucid.identity.allow import AllowedClients
 from pellucid.identity.credentials import Credential
 from pellucid.identity.keys import PublicKey
 from pellucid.identity.names import DnsName, IpAddress, ServerName, parse_server_name
@@ -16,7 +15,6 @@ __all__ = [
     "Credential",
     "load_rsa_private_key",
     "TrustStore",
-    "AllowedClients",
     "VerifiedIdentity",
     "verify_server",
     "verify_client",

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import SignatureAlgorithmOID as Oid
 
 from pellucid.codes import SignatureScheme as S
+from pellucid.identity.der import certificate_fields
 
 # An ECDSA signature names its hash and not the curve; the scheme with that hash stands for it.
 _BY_OID: dict[x509.ObjectIdentifier, frozenset[S]] = {
@@ -35,7 +37,13 @@ def chain_schemes(chain: Sequence[x509.Certificate]) -> tuple[frozenset[S], ...]
     RFC 9846 4.3.3: signatures on certificates "that are self-signed or certificates that are trust anchors
     are not validated", so a root that is sent along does not count.
     """
-    return tuple(_schemes(one) for one in chain if one.issuer != one.subject)
+    return tuple(_schemes(one) for one in chain if not _names_itself(one))
+
+
+def _names_itself(certificate: x509.Certificate) -> bool:
+    """By the names as they are encoded: some that are certified cannot be decoded."""
+    fields = certificate_fields(certificate.public_bytes(Encoding.DER))
+    return fields.issuer == fields.subject
 
 
 def _schemes(certificate: x509.Certificate) -> frozenset[S]:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import warnings
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cryptography import x509
@@ -14,6 +14,8 @@ from pellucid.errors import Misuse, Reason
 from pellucid.identity.der import UNDECODABLE
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s(.*?)-----END \1-----", re.DOTALL)
+# The label of a block that begins, if it has come to its end.
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)(-?)")
 
 #: RFC 7468 5.1 has CERTIFICATE; the other is what parsers are told to take as well.
 CERTIFICATE_LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
@@ -34,12 +36,23 @@ def blocks(data: bytes) -> Iterator[Block]:
 
 
 def certificates_der(data: bytes) -> list[bytes]:
-    """DER of each certificate in PEM ``data``, in order. Raises ValueError for a block that is not base64."""
+    """DER of each certificate in PEM ``data``, in order. Raises ValueError for a block that is not base64,
+    and for one that is cut off: who reads a file while it is written must not take the first half for all.
+    """
     return ders_of(data, CERTIFICATE_LABELS, "certificate")
 
 
-def ders_of(data: bytes, labels: Container[bytes], what: str) -> list[bytes]:
+def ders_of(data: bytes, labels: frozenset[bytes], what: str) -> list[bytes]:
     """DER of each block with one of ``labels``, likewise; ``what`` names one of them in the error."""
+    found = _whole_ders(data, labels, what)
+    rest = data[max((match.end() for match in _BLOCK.finditer(data)), default=0) :]
+    for begun in _BEGIN.finditer(rest):
+        if begun[1] in labels if begun[2] else any(label.startswith(begun[1]) for label in labels):
+            raise ValueError(f"{what} {len(found) + 1} is cut off: it begins, and does not end")
+    return found
+
+
+def _whole_ders(data: bytes, labels: frozenset[bytes], what: str) -> list[bytes]:
     found = []
     for block in blocks(data):
         if block.label in labels:
@@ -85,7 +98,11 @@ def parse_what_parses(files: Iterable[bytes]) -> tuple[list[x509.Certificate], i
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         for data in files:
             try:
-                ders = [data] if data.startswith(b"\x30") else certificates_der(data)
+                ders = (
+                    [data]
+                    if data.startswith(b"\x30")
+                    else _whole_ders(data, CERTIFICATE_LABELS, "certificate")
+                )
             except ValueError:
                 skipped += 1
                 continue

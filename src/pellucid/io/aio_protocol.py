@@ -37,7 +37,7 @@ from pellucid.io.pump import RECEIVE_BYTES, Pump
 
 if TYPE_CHECKING:
     from pellucid.connection import ClientConnection, ServerConnection
-    from pellucid.events import SignatureWanted
+    from pellucid.events import SignatureWanted, StatusWanted
     from pellucid.io.aio_gate import HandshakeGate
 
 # How long, and for how much data, we linger.
@@ -112,7 +112,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self._lingered_bytes = 0
         self._error: Exception | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._signing: asyncio.Task[bytes] | None = None
+        self._signing: asyncio.Task[bytes | None] | None = None
         self._in_gate = False
         self._early = b""  # what a client sent before there was a place for it
 
@@ -153,7 +153,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         data = self._buffer[:nbytes]
         if self.state is State.OPEN or self.state is State.HANDSHAKE:
             if self._signing is not None:
-                self.raw.pause_reading()  # so much may wait for the signature, and no more
+                self.raw.pause_reading()  # so much may wait for the answer, and no more
             self._meter.received_bytes += nbytes
             self.pump.feed(data)
             self._after_input()
@@ -225,7 +225,8 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self._meter = Meter(self.raw.get_extra_info("socket"), self.raw.get_extra_info("peername"))
         self.pump.engine.circumstances = self._meter
         self._meter.start()
-        self.pump.engine.defers_signing = True  # a function that takes its time holds up nobody else
+        # A function that takes its time holds up nobody else.
+        self.pump.engine.defers_signing = self.pump.engine.defers_status = True
         self.state = State.HANDSHAKE
         self.flush()
 
@@ -238,21 +239,21 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if self._raw_paused:
             self.pause_writing()
 
-    # -- signing
+    # -- signing, and asking authorities
 
-    def _start_signing(self, wanted: SignatureWanted) -> None:
-        from pellucid.io.signing import signature_of  # noqa: PLC0415 - for who has a signer
+    def _start_signing(self, wanted: SignatureWanted | StatusWanted) -> None:
+        from pellucid.io.signing import answer_to  # noqa: PLC0415 - for who has a signer, or asks somebody
 
-        self._signing = self.endpoint.loop.create_task(signature_of(wanted))
+        self._signing = self.endpoint.loop.create_task(answer_to(wanted))
         self._signing.add_done_callback(partial(self._signed, wanted))
 
-    def _signed(self, wanted: SignatureWanted, task: asyncio.Task[bytes]) -> None:
-        """The signer is done, has failed, or was cancelled: by us, where nobody waits for it any more."""
-        cancelled = asyncio.CancelledError("it was cancelled") if task.cancelled() else None
-        answer = cancelled or task.exception() or task.result()
+    def _signed(self, wanted: SignatureWanted | StatusWanted, task: asyncio.Task[bytes | None]) -> None:
+        """It is done, has failed, or was cancelled: by us, where nobody waits for it any more."""
+        error = asyncio.CancelledError("it was cancelled") if task.cancelled() else task.exception()
+        answer = task.result() if error is None else error
         if self._signing is task:
             self._signing = None
-            self.pump.provide_signature(wanted, answer)
+            self.pump.provide(wanted, answer)
             self.raw.resume_reading()
             self._after_input()
 
@@ -272,7 +273,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
 
     def _after_input(self) -> None:
         if self.pump.wanted is not None and self.pump.error is None:
-            # What there is to send leaves with the signature, as one flight.
+            # What there is to send leaves with the answer, as one flight.
             if self._signing is None:
                 self._start_signing(self.pump.wanted)
             return

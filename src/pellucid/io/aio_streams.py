@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pellucid.errors import TLSError
 from pellucid.io.aio_protocol import Endpoint, TLSProtocol
+from pellucid.io.diagnosing import locate
 from pellucid.io.steps import network_step
 
 if TYPE_CHECKING:
@@ -132,5 +133,11 @@ async def tcp_connection(
 
         note.detail = "over a socket that was there" if address[0] is None else f"connected to {address[0]}"
         where: Any = address
-        _, protocol = await asyncio.get_running_loop().create_connection(connected, *where, **options)
+        try:
+            _, protocol = await asyncio.get_running_loop().create_connection(connected, *where, **options)
+        except OSError as error:
+            host, port = address
+            if host is not None and port is not None:
+                locate(error, host, port)
+            raise
     return protocol

@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from pellucid.errors import Reason, TLSError
+from pellucid.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
     from pellucid.connection import ClientConnection, ServerConnection
     from pellucid.diagnosis import Diagnosis, Evidence
 
-__all__ = ["attach", "diagnose"]
+__all__ = ["attach", "diagnose", "locate"]
 
 #: Under which an exception that is not ours carries what was known of the connection.
 _EVIDENCE = "pellucid_evidence"
+
+#: Characters of what an exception says: that of several addresses names each.
+MOST_SAID = 600
 
 
 def diagnose(error: BaseException, *, otherwise: Callable[[], Evidence] | None = None) -> Diagnosis:
@@ -39,16 +43,33 @@ def diagnose(error: BaseException, *, otherwise: Callable[[], Evidence] | None =
         case TLSError():
             return diagnose_error(error, evidence)
         case socket.gaierror():
-            failed = TLSError(Reason.CONNECTION_FAILED, error.strerror or str(error))
+            failed = TLSError(Reason.CONNECTION_FAILED, _said(error.strerror or error))
             place = evidence.place if evidence else NOWHERE
             return diagnosis_of(failed, identifier="name_not_found").at(place)
         case TimeoutError():
-            return diagnose_error(TLSError(Reason.TIMEOUT, str(error)), evidence)
+            return diagnose_error(TLSError(Reason.TIMEOUT, _said(error)), evidence)
         case OSError():
-            text = error.strerror if error.errno and error.strerror else str(error)
+            text = _said(error.strerror if error.errno and error.strerror else error)
             cause = errno.errorcode.get(error.errno or 0, "")
             return diagnose_error(TLSError(Reason.CONNECTION_FAILED, text), evidence, cause)
-    return diagnose_error(TLSError(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}"), evidence)
+    said = f"{type(error).__name__}: {_said(error)}".rstrip(": ")
+    return diagnose_error(TLSError(Reason.INTERNAL_ERROR, said), evidence)
+
+
+def _said(error: object) -> str:
+    """What an exception that is not ours says of itself, fit to be shown."""
+    try:
+        return printable(str(error), MOST_SAID)
+    except Exception as another:  # noqa: BLE001 - it is somebody's __str__
+        return f"{type(another).__name__} when it was to say what happened"
+
+
+def locate(error: OSError, host: str, port: int) -> None:
+    """Let an exception that is about to be raised carry whom it was that could not be reached."""
+    from pellucid.diagnosis.evidence import Evidence  # noqa: PLC0415 - for who has failed
+    from pellucid.trace.texts import Place  # noqa: PLC0415 - as above
+
+    setattr(error, _EVIDENCE, Evidence(place=Place(host, port), state="START"))
 
 
 def attach(error: BaseException, engine: ClientConnection | ServerConnection) -> None:

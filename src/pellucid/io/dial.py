@@ -19,6 +19,7 @@ from concurrent.futures import Future
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from pellucid.io.diagnosing import locate
 from pellucid.io.steps import network_step
 from pellucid.io.waiting import LONGEST_WAIT_SECONDS, Deadline
 
@@ -92,12 +93,16 @@ def dial(host: str, port: int, deadline: Deadline, view: TraceView | None = None
     Raises ``socket.gaierror`` if the name has no address, and ``OSError`` (as precise a subclass as all
     failures share, ``TimeoutError`` when time ran out) that lists every address tried and what it said.
     """
-    addresses = resolve(host, port, deadline, view)
-    with network_step(view, "tcp") as note, _Race(host, port, addresses, deadline) as race:
-        sock = race.run()
-        tried = "".join(f"; {address}: {error.strerror}" for address, error in race.failures)
-        note.detail = f"connected to {race.winner}{tried}"
-        return sock
+    try:
+        addresses = resolve(host, port, deadline, view)
+        with network_step(view, "tcp") as note, _Race(host, port, addresses, deadline) as race:
+            sock = race.run()
+            tried = "".join(f"; {address}: {error.strerror}" for address, error in race.failures)
+            note.detail = f"connected to {race.winner}{tried}"
+            return sock
+    except OSError as error:
+        locate(error, host, port)
+        raise
 
 
 class _Race:

@@ -20,6 +20,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from pellucid.errors import Misuse, Reason
+from pellucid.events import SignatureWanted
 from pellucid.io.diagnosing import attach
 from pellucid.io.measuring import Meter
 from pellucid.io.pump import PIECE_BYTES, RECEIVE_BYTES, Pump
@@ -27,7 +28,6 @@ from pellucid.io.waiting import Deadline, wait_readable, wait_writable
 
 if TYPE_CHECKING:
     from pellucid.connection import ClientConnection, ServerConnection
-    from pellucid.events import SignatureWanted
 
 # How long close() may take to bring the last data and the close_notify on their way.
 CLOSE_SECONDS = 5.0
@@ -65,7 +65,7 @@ class Duplex:
                 # An error behind the handshake is for whoever reads what came in between.
                 while not self.pump.established:
                     self._receive(deadline, "the TLS handshake")
-                    if self.pump.wanted is not None:
+                    if isinstance(self.pump.wanted, SignatureWanted):
                         self._sign(self.pump.wanted, deadline)
                     if self.pump.error is not None and not self.pump.established:
                         self._raise_error()
@@ -82,8 +82,10 @@ class Duplex:
         from pellucid.io.signing import run_signer  # noqa: PLC0415 - asyncio, for who has such a signer
 
         answer = run_signer(wanted, deadline)
+        if self.gone:
+            raise _closed()
         with self._lock:
-            self.pump.provide_signature(wanted, answer)
+            self.pump.provide(wanted, answer)
 
     def _flush(self, deadline: Deadline) -> None:
         with self._write_lock:
@@ -140,7 +142,7 @@ class Duplex:
             else:
                 if data or not self.gone:  # the end may be our own close, in another thread
                     return data
-        raise OSError(errno.EBADF, "the connection was closed")
+        raise _closed()
 
     # -- sending
 
@@ -292,3 +294,8 @@ class Duplex:
             raise self.pump.error from error
         attach(error, self.pump.engine)
         raise error
+
+
+def _closed() -> OSError:
+    """By another thread of ours."""
+    return OSError(errno.EBADF, "the connection was closed")

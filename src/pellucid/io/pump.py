@@ -17,11 +17,11 @@ handed over in pieces of ``PIECE_BYTES``.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pellucid.alerts import alert_for
 from pellucid.errors import Misuse, Reason, TLSError
-from pellucid.events import DataReceived, HandshakeCompleted, PeerClosed, SignatureWanted
+from pellucid.events import DataReceived, HandshakeCompleted, PeerClosed, SignatureWanted, StatusWanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +65,7 @@ class Pump:
         self.engine = engine
         self.error: TLSError | None = None  # once set, nothing more is decrypted; only an alert may leave
         self.established = False
-        self.wanted: SignatureWanted | None = None  # the handshake waits for it
+        self.wanted: SignatureWanted | StatusWanted | None = None  # the handshake waits for it
         self.peer_closed = False  # close_notify has come
         self.tcp_ended = False  # the network says there is no more
         self.received: deque[bytes] = deque()
@@ -100,17 +100,27 @@ class Pump:
         except TLSError as error:
             self._fail(error)
 
-    def provide_signature(self, wanted: SignatureWanted, answer: bytes | BaseException) -> None:
-        """Go on with a signature, or with what its signer raised. A ``TLSError`` is kept in ``error``."""
+    def provide(self, wanted: SignatureWanted | StatusWanted, answer: bytes | BaseException | None) -> None:
+        """Go on with a signature, or with what its signer raised; or with what authorities said, where they
+        were asked (None). A ``TLSError`` is kept in ``error``.
+        """
         if self.error is not None or self.wanted is not wanted:
             return  # the connection has ended meanwhile
         self.wanted = None
         try:
-            if isinstance(answer, BaseException):
-                self.engine.refuse_signature(answer)
-            self._sort(self.engine.provide_signature(answer))
+            self._sort(self._answered(wanted, answer))
         except TLSError as error:
             self._fail(error)
+
+    def _answered(self, wanted: SignatureWanted | StatusWanted, answer: Any) -> Iterable[Event]:
+        refused = isinstance(answer, BaseException)
+        if isinstance(wanted, StatusWanted):
+            if refused:
+                wanted.refuse(answer)
+            return self.engine.take_status()
+        if refused:
+            self.engine.refuse_signature(answer)
+        return self.engine.provide_signature(answer)
 
     @property
     def should_linger(self) -> bool:
@@ -126,7 +136,7 @@ class Pump:
                 self.established = True
             elif type(event) is PeerClosed:
                 self.peer_closed = True
-            elif type(event) is SignatureWanted:
+            elif type(event) is SignatureWanted or type(event) is StatusWanted:
                 self.wanted = event
 
     def _fail(self, error: TLSError) -> None:

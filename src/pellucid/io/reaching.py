@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
+from pellucid.io.diagnosing import locate
 from pellucid.io.dial import dial
 from pellucid.io.waiting import receive_some, send_all
 from pellucid.io.way import DIALOGUE, Way
@@ -37,11 +38,14 @@ def _dial_first(way: Way, deadline: Deadline, view: TraceView | None) -> socket.
         return dial(host, port, deadline, view)
     try:
         return dial(host, port, deadline, view)
-    except socket.gaierror as error:
-        raise socket.gaierror(error.errno, f"the proxy {way.proxy}: {error.strerror}") from error
     except OSError as error:
-        text = f"no way to the proxy: {error.strerror or error}"
-        raise type(error)(*([error.errno] if error.errno else []), text) from error
+        if isinstance(error, socket.gaierror):
+            told: OSError = socket.gaierror(error.errno, f"the proxy {way.proxy}: {error.strerror}")
+        else:
+            text = f"no way to the proxy: {error.strerror or error}"
+            told = type(error)(*([error.errno] if error.errno else []), text)
+        locate(told, host, port)
+        raise told from error
 
 
 def _converse(sock: socket.socket, dialogue: Steps[None], deadline: Deadline) -> None:

@@ -68,10 +68,10 @@ class _Kept(NamedTuple):
 class NetworkStatus:
     """Fetches what a certificate's issuer says of it. Safe to share between threads and configurations.
 
-    A handshake waits for it, ``timeout_seconds`` at most for each certificate of the path, so under asyncio
-    all others do, too: staple, or give lists, where that matters. Who listens learns whom we speak with.
-    Answers are kept as long as they are good, and asked for again after a day; the lack of one is kept for a
-    minute.
+    A handshake waits for it, ``timeout_seconds`` at most for each certificate of the path, under asyncio in a
+    thread of the loop's executor: staple, or give lists, where that matters. Who listens learns whom we speak
+    with. Answers are kept as long as they are good, and asked for again after a day; the lack of one is kept
+    for a minute.
 
     Whom to ask stands in the certificates, which have been verified by then: so an authority that is trusted
     may have any address asked by http, inside of this network as well; only link-local ones are not. Where

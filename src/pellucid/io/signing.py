@@ -1,12 +1,15 @@
-"""Running signers: a coroutine function for a blocking socket, and either kind for asyncio."""
+"""Running signers: a coroutine function for a blocking socket, and either kind for asyncio, where authorities
+are asked in a thread, too.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+from pellucid.events import SignatureWanted, StatusWanted
+
 if TYPE_CHECKING:
-    from pellucid.events import SignatureWanted
     from pellucid.io.waiting import Deadline
 
 _RUNNING_LOOP = "it is a coroutine function, and this thread runs an event loop already: use pellucid.aio"
@@ -33,8 +36,20 @@ async def _until(wanted: SignatureWanted, deadline: Deadline) -> bytes | BaseExc
         if scope.expired():
             raise deadline.expired("signing for the TLS handshake") from error
         return error  # the signer's own
-    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it is given to who asked
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise  # it is Ctrl-C, and for the caller
+        return error  # the signer's own
+    except Exception as error:  # noqa: BLE001 - it is given to who asked
         return error
+
+
+async def answer_to(wanted: SignatureWanted | StatusWanted) -> bytes | None:
+    """The signature that is wanted; None once authorities have been asked, in a thread likewise."""
+    if isinstance(wanted, SignatureWanted):
+        return await signature_of(wanted)
+    return await asyncio.to_thread(wanted.ask)
 
 
 async def signature_of(wanted: SignatureWanted) -> bytes:
@@ -44,5 +59,13 @@ async def signature_of(wanted: SignatureWanted) -> bytes:
     """
     signer = wanted.credential.signer
     if signer is not None and not signer.waits:
-        return cast("bytes", await asyncio.to_thread(wanted.sign))
+        return await asyncio.to_thread(_called, wanted)
     return await cast("asyncio.Future[bytes]", wanted.sign())
+
+
+def _called(wanted: SignatureWanted) -> bytes:
+    try:
+        return cast("bytes", wanted.sign())
+    except StopIteration as error:
+        # No future takes one, and Python 3.11 leaves who waits for it waiting.
+        raise RuntimeError("it raised StopIteration") from error

@@ -187,7 +187,8 @@ class KeySchedule:
 
     def _expand(self, stage: str, info: bytes) -> bytes:
         """HKDF-Expand of this stage's secret to Hash.length bytes, by a copy of an HMAC that has its key."""
-        self._require(stage)
+        if self._stage != stage:
+            self._require(stage)
         keyed = self._keyed
         if keyed is None:
             keyed = self._keyed = keyed_hmac(self.suite.hash_name, self._secret)

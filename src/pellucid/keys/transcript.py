@@ -70,7 +70,7 @@ class Transcript:
 
     def digest(self) -> bytes:
         """Transcript-Hash of the messages so far; more may follow."""
-        return self._running().digest()
+        return (self._hash or self._running()).digest()
 
     def digest_with(self, extra: bytes, hash_name: str | None = None) -> bytes:
         """Transcript-Hash of the messages so far and `extra`, which is not added.

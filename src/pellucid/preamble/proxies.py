@@ -136,7 +136,7 @@ def _http(proxy: Proxy, talk: Talk, host: str, port: int) -> Steps[None]:
     if status == 407:
         schemes = [value.split(" ")[0] for name, value in headers if name == "proxy-authenticate"]
         wants = f" (it takes {', '.join(dict.fromkeys(schemes))})" if schemes else ""
-        what = "no user and password were given" if proxy.user is None else "not with those that were given"
+        what = "no user and password were given" if proxy.user is None else "those given will not do"
         detail = f"{talk.who} wants to know who asks: {words}{printable(wants)}; {what}"
         raise PreambleFailed(Reason.PROXY_AUTHENTICATION_FAILED, detail)
     if status in (500, 502, 503, 504):

@@ -213,7 +213,7 @@ class TicketKeys:
 def encode_state(state: TicketState) -> bytes:
     """The state as bytes: a fixed head, then each variable field behind its length."""
     # The key, where there is one, is the last of these.
-    shown_by_client = (*state.client_chain, *filter(None, (state.client_key,)))
+    shown_by_client = (*state.client_chain, state.client_key) if state.client_key else state.client_chain
     flags = _EXTENDED_MASTER_SECRET * state.extended_master_secret + _RAW_PUBLIC_KEY * bool(state.client_key)
     head = _HEAD.pack(
         _VERSION,

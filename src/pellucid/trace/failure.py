@@ -11,15 +11,9 @@ from typing import Literal
 
 from pellucid.codes import AlertDescription
 from pellucid.trace.events import Event, RecordEvent
-from pellucid.trace.texts import filled
+from pellucid.trace.texts import NOWHERE, Place, filled
 
 __all__ = ["CERTIFICATE_ALERTS", "NOWHERE", "Diagnosis", "Fact", "Place", "tls_began"]
-
-#: Host and port of a server.
-Place = tuple[str, int | str]
-
-#: What stands in commands where nobody knows host and port.
-NOWHERE: Place = ("HOST", "PORT")
 
 # By these the peer says that it does not accept our certificate (RFC 9846 6.2).
 CERTIFICATE_ALERTS = frozenset(
@@ -69,7 +63,7 @@ class Diagnosis:
     evidence: tuple[Fact, ...] = ()
 
     def at(self, place: Place) -> Diagnosis:
-        """With host and port of the connection in its advice, where {host} and {port} stand."""
+        """With the place of the server in its advice, where {host} and {port} stand."""
         return replace(
             self,
             inferred=filled(self.inferred, place),

@@ -11,6 +11,7 @@ from pellucid.codes import ContentType, name_of
 from pellucid.trace.events import CertificateSummary, Event, MessageEvent, OutcomeEvent, RecordEvent, Redacted
 from pellucid.trace.fingerprints import fingerprints
 from pellucid.trace.summary import final_outcome
+from pellucid.trace.texts import Place
 from pellucid.trace.timing import timings
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _outcome(trace: Trace) -> dict[str, Any]:
     return _outcome_fields(outcome, trace.place)
 
 
-def _outcome_fields(outcome: OutcomeEvent, place: tuple[str, int | str]) -> dict[str, Any]:
+def _outcome_fields(outcome: OutcomeEvent, place: Place) -> dict[str, Any]:
     return {
         "status": outcome.status,
         "protocol": outcome.protocol or None,
@@ -87,7 +88,7 @@ def _outcome_fields(outcome: OutcomeEvent, place: tuple[str, int | str]) -> dict
     }
 
 
-def _event(event: Event, place: tuple[str, int | str]) -> dict[str, Any]:
+def _event(event: Event, place: Place) -> dict[str, Any]:
     document: dict[str, Any] = {
         "n": event.n,
         "time_us": event.time_us,

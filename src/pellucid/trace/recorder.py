@@ -38,6 +38,7 @@ from pellucid.trace.events import (
 from pellucid.trace.explanations import explanation
 from pellucid.trace.network import ClearLine, NetworkEvent, NetworkStep
 from pellucid.trace.paths import CandidateSummary, PathsEvent, VerdictSummary
+from pellucid.trace.texts import NOWHERE
 
 if TYPE_CHECKING:
     from pellucid.trace.failure import Diagnosis
@@ -68,7 +69,7 @@ class Trace:
     ``clock`` gives seconds; only differences are used. ``started_at`` is when the recording began, in POSIX
     seconds; now, unless given. ``limit`` bounds record and data events together: a handshake has a few dozen,
     so 1,000 keeps the whole of it, while a download of gigabytes fills 16 MiB at most. ``dropped`` counts
-    those not kept. ``place`` is host and port of the server, for the advice in a failure. ``trust`` is what
+    those not kept. ``place`` is where the server is, for the advice in a failure. ``trust`` is what
     the client trusts, where somebody has said it.
     """
 
@@ -86,7 +87,7 @@ class Trace:
         self.events: list[Event] = []
         self.reveal_secrets = reveal_secrets
         self.dropped = 0
-        self.place: tuple[str, int | str] = ("HOST", "PORT")
+        self.place = NOWHERE
         self.trust: TrustSummary | None = None
         self._clock = clock
         self._start = clock()

@@ -21,6 +21,12 @@ __all__ = ["Timing", "timings"]
 # By which a server ends its flight; in TLS 1.2 its Finished comes after ours.
 _LAST = {"Finished", "ServerHelloDone"}
 
+# Checks of certificates and signatures: another belongs to the message that it is about.
+_JUDGING = {
+    *("certificate_chain", "certificate_signatures", "certificate_verify", "server_key_exchange"),
+    *("raw_public_key", "revocation", "transparency"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -53,8 +59,7 @@ def _handshake(own: Sequence[Event]) -> list[Timing]:
     reached = "hello"
     failed = ""
     for before, event in pairwise(own[first:]):
-        judged = isinstance(event, CheckEvent | CertificateEvent)
-        step = "verify" if judged and reached in ("flight", "finished") else reached
+        step = "verify" if _judges(event) and reached in ("flight", "finished") else reached
         us[step] += event.time_us - before.time_us
         if _fails(event):
             failed = step
@@ -63,6 +68,10 @@ def _handshake(own: Sequence[Event]) -> list[Timing]:
     if failed != "late":
         us["late"] = 0  # tickets, and what else is not waited for
     return [Timing(name, spent, name != failed) for name, spent in us.items() if spent or name == failed]
+
+
+def _judges(event: Event) -> bool:
+    return isinstance(event, CertificateEvent) or (isinstance(event, CheckEvent) and event.what in _JUDGING)
 
 
 def _fails(event: Event) -> bool:

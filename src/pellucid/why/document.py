@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pellucid.trace.texts import Place
 from pellucid.why.conclude import Finding
 from pellucid.why.effects import Tried
 from pellucid.why.seen import Seen
@@ -13,9 +14,7 @@ from pellucid.why.telling import conclusion, confirm, fix, showed
 __all__ = ["document"]
 
 
-def document(
-    finding: Finding, place: tuple[str, int | str], given: Sequence[tuple[str, ...]] = ()
-) -> dict[str, Any]:
+def document(finding: Finding, place: Place, given: Sequence[tuple[str, ...]] = ()) -> dict[str, Any]:
     """``place``: host and port, which go into the advice, and ``given``, the options of the first connection.
 
     The connections are numbered in the order in which they were made; the first, which failed, is 1.

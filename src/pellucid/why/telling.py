@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from pellucid.printable import printable
-from pellucid.trace.texts import filled, texts
+from pellucid.trace.texts import Place, filled, texts
 from pellucid.why.conclude import Finding
 from pellucid.why.effects import Effect, Tried
 from pellucid.why.factors import Factor
@@ -194,7 +194,7 @@ def _label(factor: Factor) -> str:
     return texts(_TEXTS)[factor]["label"]
 
 
-def fix(finding: Finding, place: tuple[str, int | str]) -> str:
+def fix(finding: Finding, place: Place) -> str:
     """What to do, at this host and port; "" where no more is known than the first connection says."""
     text = ""
     if finding.steady is False:
@@ -208,7 +208,7 @@ def fix(finding: Finding, place: tuple[str, int | str]) -> str:
     return filled(text, place)
 
 
-def confirm(finding: Finding, place: tuple[str, int | str], given: Sequence[tuple[str, ...]] = ()) -> str:
+def confirm(finding: Finding, place: Place, given: Sequence[tuple[str, ...]] = ()) -> str:
     """A command that does what worked; "" where nothing did, or no option does it.
 
     ``given``: the options, with their values, with which the first connection was made.

@@ -11,6 +11,7 @@ From that one declaration come ``KeyShareEntry.codec`` (decode, encode, describe
 
 from collections.abc import Callable
 from enum import IntEnum
+from functools import cached_property
 from inspect import get_annotations
 from typing import (
     Annotated,
@@ -36,8 +37,17 @@ class Struct(Codec):
     def __init__(self, cls: type[Any], members: list[tuple[str, Codec]]) -> None:
         self.cls, self.members = cls, members
         self.minimum = sum(codec.minimum for _, codec in members)
-        self.decode, self.encode = _functions(cls, members)
         self.describe = self._describe
+
+    # Each is composed when it is first asked for: a connection needs a third of them, and an import none.
+
+    @cached_property
+    def decode(self) -> Decode:  # type: ignore[override]  # as an attribute is
+        return _decoder(self.cls, self.members)
+
+    @cached_property
+    def encode(self) -> Encode:  # type: ignore[override]
+        return _encoder(self.members)
 
     def _describe(self, data: bytes, position: int, end: int, name: str) -> tuple[Field, int]:
         start = position
@@ -53,27 +63,34 @@ class Struct(Codec):
         return f"{self.cls.__name__} {name};"
 
 
-def _functions(cls: type[Any], members: list[tuple[str, Codec]]) -> tuple[Decode, Encode]:
-    """What one would write by hand: a call a field, straight into the new object, and the parts joined.
+def _decoder(cls: type[Any], members: list[tuple[str, Codec]]) -> Decode:
+    """What one would write by hand: a call a field, straight into the new object.
 
     Composed as text: with a loop over the fields it takes half as long again, and a handshake reads and
     writes some forty structs.
     """
-    names = [name for name, _ in members]
-    namespace: dict[str, Any] = {"cls": cls, "new": cls.__new__, "join": b"".join}
-    for name, codec in members:
-        namespace |= {f"decode_{name}": codec.decode, f"encode_{name}": codec.encode}
-    parts = [f"encode_{name}(value.{name})" for name in names]
+    namespace: dict[str, Any] = {"cls": cls, "new": cls.__new__}
+    namespace |= {f"decode_{name}": codec.decode for name, codec in members}
     lines = [
         "def decode(data, position, end):",
         "    value = new(cls)",
-        *(f"    value.{name}, position = decode_{name}(data, position, end)" for name in names),
+        *(f"    value.{name}, position = decode_{name}(data, position, end)" for name, _ in members),
         "    return value, position",
-        "def encode(value):",
-        f"    return {parts[0]}" if len(parts) == 1 else f"    return join(({', '.join(parts)}))",
     ]
     exec("\n".join(lines), namespace)  # noqa: S102 - the text is ours
-    return namespace["decode"], namespace["encode"]
+    made: Decode = namespace["decode"]
+    return made
+
+
+def _encoder(members: list[tuple[str, Codec]]) -> Encode:
+    """Likewise: the parts, joined."""
+    namespace: dict[str, Any] = {"join": b"".join}
+    namespace |= {f"encode_{name}": codec.encode for name, codec in members}
+    parts = [f"encode_{name}(value.{name})" for name, _ in members]
+    joined = parts[0] if len(parts) == 1 else f"join(({', '.join(parts)}))"
+    exec(f"def encode(value): return {joined}", namespace)  # noqa: S102 - the text is ours
+    made: Encode = namespace["encode"]
+    return made
 
 
 @dataclass_transform(eq_default=True)

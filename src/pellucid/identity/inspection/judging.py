@@ -67,12 +67,17 @@ def refusals(reports: Mapping[str, PathReport], best: CandidatePath | None) -> I
             sentence = said[0][1]
             if sentence not in told:
                 told |= {one for _, one in said}
-                yield Finding(reason, sentence, profiles=tuple(profile for profile, _ in said))
+                yield Finding(reason, _of_nobody(sentence), profiles=tuple(profile for profile, _ in said))
     if best is not None:
         for check in best.failed:
             if check.reason is not None and check.found not in told:
                 told.add(check.found)
-                yield Finding(check.reason, check.found)
+                yield Finding(check.reason, _of_nobody(check.found))
+
+
+def _of_nobody(sentence: str) -> str:
+    """Without the name that only this module has asked for."""
+    return sentence.replace(f", not for {_NOBODY}", ", which is no name that a server can have")
 
 
 def soon_over(path: Sequence[x509.Certificate], now: float, within_days: float | None) -> Iterator[Finding]:

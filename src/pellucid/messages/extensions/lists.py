@@ -1,6 +1,6 @@
 """The list of extensions that stands in a message: typed values in the order of the wire."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import StrEnum
 from struct import Struct as Packer
 from typing import Annotated, Any, ClassVar, NoReturn, Self, TypeVar
@@ -39,7 +39,7 @@ class UnknownExtension(Wire):
     extension_data: Annotated[bytes, rest("extension_data.length")]
 
 
-_decode_unknown = UnknownExtension.codec.decode
+_UNKNOWN = UnknownExtension.codec
 
 _pack_header = Packer(">HH").pack
 
@@ -67,7 +67,7 @@ class Extensions(dict[int, Any]):
 
 #: Which body an extension has in which message; None: known, but read by nobody here.
 Table = dict[int, dict[Context, type[ExtensionBody] | None]]
-Decoders = dict[int, Callable[[bytes, int, int], tuple[Any, int]] | None]
+Codecs = dict[int, Codec | None]
 
 
 class ExtensionList(Codec):
@@ -90,7 +90,8 @@ class ExtensionList(Codec):
         self.table, self.context, self.optional, self.unless = table, context, optional, unless
         self.low, self.minimum = low, 0 if optional else 2 + low
         self.span = vector_span(2, 0, 0xFFFF)
-        self.decoders = {c: _decoders(table, c) for c in Context}
+        contexts = [context] if unless is None else [context, unless[1]]
+        self.codecs = {one: _codecs(table, one) for one in contexts}
         self.decode, self.encode, self.describe = self._decode, self._encode, self._describe
 
     def _split(self, data: bytes, position: int, end: int) -> tuple[list[tuple[int, int, int]], int]:
@@ -127,7 +128,7 @@ class ExtensionList(Codec):
         context = self.context
         if self.unless is not None:
             context = self._context_at(data, start, behind)
-        decoders = self.decoders[context]
+        codecs = self.codecs[context]
         extensions = Extensions()
         while start + 4 <= behind:
             code = data[start] << 8 | data[start + 1]
@@ -135,10 +136,10 @@ class ExtensionList(Codec):
             if stop > behind:
                 break
             start += 4
-            decode = decoders.get(code, _decode_unknown)
-            if decode is None or code in extensions:
+            codec = codecs.get(code, _UNKNOWN)
+            if codec is None or code in extensions:
                 _refuse(code, context, twice=code in extensions)
-            body, position = decode(data, start, stop)
+            body, position = codec.decode(data, start, stop)
             if position != stop:
                 name = name_of(code, ExtensionType)
                 raise BadMessage(f"{name} has {stop - position} bytes too many", offset=position)
@@ -209,13 +210,13 @@ def _refuse(code: int, context: Context, *, twice: bool) -> NoReturn:
     raise PeerMisbehaved(Reason.FORBIDDEN_EXTENSION, f"{name} must not stand in a {context}")
 
 
-def _decoders(table: Table, context: Context) -> Decoders:
-    """For each known extension the decoder of its body in that message, None where it is forbidden."""
-    decoders: Decoders = {}
+def _codecs(table: Table, context: Context) -> Codecs:
+    """For each known extension the codec of its body in that message, None where it is forbidden."""
+    codecs: Codecs = {}
     for code, row in table.items():
         if context not in row:
-            decoders[code] = None
+            codecs[code] = None
         else:
             body = row[context]
-            decoders[code] = UnknownExtension.codec.decode if body is None else body.codec.decode
-    return decoders
+            codecs[code] = _UNKNOWN if body is None else body.codec
+    return codecs
