@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
