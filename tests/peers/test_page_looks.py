@@ -14,6 +14,7 @@ from pellucid.capture import CaptureError
 from pellucid.decode import Decoded, Decoder
 from pellucid.trace.html import page
 from pellucid.trace.pcapng import write_pcapng
+from pellucid.trace.texts import Place
 from showing import PANE, PHONE, count, written
 
 pytestmark = pytest.mark.peer("Chromium", CHROMIUM)
@@ -128,7 +129,7 @@ def test_it_has_landmarks_and_names_for_those_who_listen(show: Browser, tls13: s
 def test_a_failure_leads(show: Browser, tmp_path: Path) -> None:
     file = tmp_path / "failed.html"
     trace = converse(client_config(), server_config(credentials=[credential(names=("example.org",))]))
-    trace.place = "localhost", 4433
+    trace.place = Place("localhost", 4433)
     file.write_text(page([trace], heading="localhost port 4433"))
     show.open(file.as_uri())
     assert show.text("h2") == "It failed: hostname mismatch"

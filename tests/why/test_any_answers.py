@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pellucid.config import ClientConfig
 from pellucid.identity import TrustStore, parse_server_name
 from pellucid.identity.lab import Laboratory
-from pellucid.trace.texts import texts
+from pellucid.trace.texts import Place, texts
 from pellucid.why import MOST_PROBES, Effect, Factor, Finding, Seen, Stage, investigate
 from pellucid.why.document import document
 
@@ -72,7 +72,7 @@ def test_it_ends_within_its_bounds_and_proves_nothing_by_chance(
     assert isinstance(finding, Finding)
     assert made <= MOST_PROBES
     assert len(finding.tried) <= made
-    document(finding, ("example.org", 443))
+    document(finding, Place("example.org", 443))
     assert Factor.NOTHING not in finding.isolated
     if finding.isolated:
         assert finding.steady is not False

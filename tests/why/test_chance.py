@@ -14,10 +14,11 @@ from pellucid.errors import Misuse, PeerIncompatible, Reason
 from pellucid.faults import FAULTS, Bench, Ending, Peer
 from pellucid.faults.peers import Script
 from pellucid.messages import ClientHello
+from pellucid.trace.texts import Place
 from pellucid.why import Effect, Factor, Stage
 from pellucid.why.telling import conclusion, fix
 
-PLACE = "example.org", 443
+PLACE = Place("example.org", 443)
 
 
 def peers_in_turn(*kinds: Callable[[], Peer]) -> Callable[[], Peer]:

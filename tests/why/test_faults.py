@@ -9,13 +9,13 @@ from investigating import found
 
 from pellucid.config import ClientConfig
 from pellucid.faults import FAULTS, Bench, Fault
-from pellucid.trace.texts import texts
+from pellucid.trace.texts import Place, texts
 from pellucid.why import MOST_PROBES, Effect, Factor, Finding, Probe
 from pellucid.why.document import document
 from pellucid.why.plan import NAMES_NO_CAUSE
 from pellucid.why.telling import confirm, fix
 
-PLACE = "example.org", 443
+PLACE = Place("example.org", 443)
 
 #: What makes the difference, where something does; nothing in the ClientHello does for the others.
 ISOLATED = {

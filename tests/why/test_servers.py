@@ -19,10 +19,11 @@ from pellucid.identity import parse_server_name
 from pellucid.identity.lab_keys import make_key
 from pellucid.messages import ClientHello
 from pellucid.trace.events import CertificateSummary
+from pellucid.trace.texts import Place
 from pellucid.why import Effect, Factor, Finding, Seen, Stage, investigate
 from pellucid.why.telling import conclusion, confirm, fix, showed
 
-PLACE = "example.org", 443
+PLACE = Place("example.org", 443)
 
 
 # -- silence, and ends without a word

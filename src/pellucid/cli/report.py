@@ -9,8 +9,9 @@ from pellucid.cli.render import Storyteller
 from pellucid.trace.ending import summary_rows
 from pellucid.trace.events import Side, other_side
 from pellucid.trace.explanations import explain
-from pellucid.trace.failure import NOWHERE, Diagnosis, Place
+from pellucid.trace.failure import Diagnosis
 from pellucid.trace.summary import Summary
+from pellucid.trace.texts import NOWHERE, Place
 
 __all__ = ["show_failure", "show_summary"]
 

@@ -21,7 +21,7 @@ from pellucid.trace.events import (
     StateEvent,
     UnreadEvent,
 )
-from pellucid.trace.failure import NOWHERE, Place
+from pellucid.trace.texts import NOWHERE, Place
 
 __all__ = ["ALERT", "TELLING", "Choice", "Circumstances", "Evidence", "Spoken", "from_events", "kept"]
 

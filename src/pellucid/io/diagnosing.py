@@ -32,7 +32,7 @@ def diagnose(error: BaseException, *, otherwise: Callable[[], Evidence] | None =
     "internal_error". ``otherwise`` gives the evidence for an exception that carries none, as from a trace.
     """
     from pellucid.diagnosis import diagnose_error, diagnosis_of  # noqa: PLC0415 - for who has failed
-    from pellucid.trace.failure import NOWHERE  # noqa: PLC0415 - as above
+    from pellucid.trace.texts import NOWHERE  # noqa: PLC0415 - as above
 
     if isinstance(error, TLSError) and (error.evidence is not None or otherwise is None):
         return error.diagnosis

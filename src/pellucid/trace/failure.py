@@ -11,9 +11,9 @@ from typing import Literal
 
 from pellucid.codes import AlertDescription
 from pellucid.trace.events import Event, RecordEvent
-from pellucid.trace.texts import NOWHERE, Place, filled
+from pellucid.trace.texts import Place, filled
 
-__all__ = ["CERTIFICATE_ALERTS", "NOWHERE", "Diagnosis", "Fact", "Place", "tls_began"]
+__all__ = ["CERTIFICATE_ALERTS", "Diagnosis", "Fact", "tls_began"]
 
 # By these the peer says that it does not accept our certificate (RFC 9846 6.2).
 CERTIFICATE_ALERTS = frozenset(

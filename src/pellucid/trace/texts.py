@@ -41,7 +41,7 @@ def texts(name: str) -> dict[str, dict[str, str]]:
 
 def filled(text: str, place: Place) -> str:
     """Advice with host and port where {host} and {port} stand, and its commands going the same way."""
-    host, port, _ = place
+    host, port, _ = place = Place(*place)  # a pair will do
     text = _by_the_way(text, place)
     # RFC 3986 3.2.2: where a port follows it, an IPv6 address stands in brackets.
     before_port = f"[{host}]" if ":" in host else host
