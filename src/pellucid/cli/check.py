@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pellucid.cli.options import Amount, crl_option, profiles_option, readable_file
+from pellucid.cli.options import Amount, crl_option, output_file_option, profiles_option, readable_file
 
 if TYPE_CHECKING:
     from pellucid.identity.inspection import Inspection, Material, Wish
@@ -92,13 +92,7 @@ def _moment(_: click.Context, __: click.Parameter, value: str | None) -> datetim
 )
 @crl_option("Look for revoked certificates in this list.")
 @click.option("-v", "--verbose", "verbosity", count=True, help="-v shows every rule on every candidate path.")
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, writable=True, allow_dash=True),
-    metavar="FILE",
-    help="Write all of it as JSON; - is stdout.",
-)
+@output_file_option("--json", "Write all of it as JSON; - is stdout.")
 @click.pass_context
 def check(context: click.Context, /, *, files: tuple[Path, ...], **options: Any) -> None:
     """The command; its help is ``_HELP``."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pellucid.cli.options import output_file_option
+
 if TYPE_CHECKING:
     from pellucid.cli.render import Storyteller
     from pellucid.trace.glossary import Entry, Found, Glossary
@@ -48,13 +50,7 @@ def _completed(_: click.Context, __: click.Parameter, incomplete: str) -> list[s
 
 @click.command(help=_HELP)
 @click.argument("name", nargs=-1, required=True, shell_complete=_completed)
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, writable=True, allow_dash=True),
-    metavar="FILE",
-    help="Write it as JSON; - is stdout.",
-)
+@output_file_option("--json", "Write it as JSON; - is stdout.")
 @click.pass_context
 def explain(context: click.Context, /, name: tuple[str, ...], json_file: str | None) -> None:
     """The command; its help is ``_HELP``."""

@@ -24,6 +24,7 @@ __all__ = [
     "fault_options",
     "named",
     "only_with_faults",
+    "output_file_option",
     "policy_option",
     "profiles_option",
     "readable_file",
@@ -225,7 +226,7 @@ def revocation_settings(
     return settings
 
 
-def _file_option(option: str, text: str) -> Callable[[F], F]:
+def output_file_option(option: str, text: str) -> Callable[[F], F]:
     """An option that names a file to be written."""
     file = click.Path(dir_okay=False, writable=True, allow_dash=True)
     return click.option(option, f"{option[2:]}_file", type=file, metavar="FILE", help=text)
@@ -234,16 +235,16 @@ def _file_option(option: str, text: str) -> Callable[[F], F]:
 _VERBOSE = click.option(
     "-v", "--verbose", "verbosity", count=True, help="-v shows fields, -vv shows bytes as well."
 )
-_JSON = _file_option("--json", "Write the trace; - is stdout.")
-_HTML = _file_option(
+_JSON = output_file_option("--json", "Write the trace; - is stdout.")
+_HTML = output_file_option(
     "--html", "Write a page that shows all of it in a browser, bytes and keys too; - is stdout."
 )
-_KEYLOG = _file_option(
+_KEYLOG = output_file_option(
     "--keylog",
     "Append the secrets that Wireshark needs; - is stdout. Default: SSLKEYLOGFILE, if set. "
     "Who has the file can read the connections.",
 )
-_PCAPNG = _file_option(
+_PCAPNG = output_file_option(
     "--pcapng",
     "Write a capture that Wireshark opens decrypted; - is stdout, for a pipe into it. "
     "Who has the file can read the connections.",

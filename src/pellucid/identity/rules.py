@@ -4,7 +4,7 @@
 finds out which ones a path breaks. Positions count from the leaf, which is certificate 0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import NamedTuple, NoReturn, TypeVar
@@ -247,18 +247,14 @@ def check_version(seen: Seen) -> None:
         seen.refuse(Reason.UNSUPPORTED_CERTIFICATE, f"is X.509 {version.name}; only v3 is accepted")
 
 
-def check_critical_extensions(seen: Seen) -> None:
-    """Refuses every critical extension that no rule here reads."""
+def check_critical_extensions(seen: Seen, understood: Collection[x509.ObjectIdentifier] = UNDERSTOOD) -> None:
+    """Refuses every critical extension but those ``understood``: by default, those that rules here read."""
     for extension in seen.extensions:
-        if extension.critical and extension.oid not in UNDERSTOOD:
-            check_not_critical(seen, extension)
-
-
-def check_not_critical(seen: Seen, extension: x509.Extension[x509.ExtensionType]) -> None:
-    """RFC 5280 4.2: "reject the certificate if it encounters a critical extension it does not recognize"."""
-    if extension.critical:
-        fault = f"has the critical extension {extension.oid.dotted_string}, which is not understood"
-        seen.refuse(Reason.UNSUPPORTED_CERTIFICATE, fault)
+        if extension.critical and extension.oid not in understood:
+            # RFC 5280 4.2: "reject the certificate if it encounters a critical extension it does not
+            # recognize".
+            fault = f"has the critical extension {extension.oid.dotted_string}, which is not understood"
+            seen.refuse(Reason.UNSUPPORTED_CERTIFICATE, fault)
 
 
 def check_leaf_is_no_ca(seen: Seen) -> None:

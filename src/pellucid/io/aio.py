@@ -25,6 +25,7 @@ from pellucid.io.aio_gate import HandshakeGate
 from pellucid.io.aio_protocol import Endpoint, TLSProtocol
 from pellucid.io.aio_streams import Opening, Streams, TLSStreamReader, tcp_connection
 from pellucid.io.aio_transport import TLSTransport
+from pellucid.io.engines import engine_of
 
 __all__ = ["ClientConnected", "OnError", "TLSTransport", "open_connection", "start_server", "wrap"]
 
@@ -110,13 +111,7 @@ async def wrap(
     and not read is the peer's first bytes of TLS, or ends the connection, but never becomes data. Times are
     those of ``open_connection``. ``Misuse`` leaves the streams as they were.
     """
-    engine: ClientConnection | ServerConnection
-    if isinstance(config, ServerConfig):
-        engine = ServerConnection(config)
-    elif server_name is None:
-        raise Misuse(Reason.BAD_SERVER_NAME, "server_name: say who the server must be")
-    else:
-        engine = ClientConnection(config or ClientConfig(), server_name)
+    engine = engine_of(config, server_name)
     from pellucid.io.aio_reaching import take_over  # noqa: PLC0415 - for who asks for it
 
     opening = Opening(

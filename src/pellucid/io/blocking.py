@@ -11,6 +11,7 @@ from pellucid.config import ClientConfig, ReloadableConfig, ServerConfig, reload
 from pellucid.connection import ClientConnection, ServerConnection
 from pellucid.errors import Misuse, Reason
 from pellucid.io.dial import dial
+from pellucid.io.engines import engine_of
 from pellucid.io.tls_socket import TLSSocket
 from pellucid.io.waiting import Deadline, wait_readable
 
@@ -97,17 +98,11 @@ def wrap(
 
     Raises ``TLSError``, ``TimeoutError`` and other ``OSError``; if it is ``Misuse``, ``sock`` is untouched.
     """
-    engine: ClientConnection | ServerConnection
     if sock.type != socket.SOCK_STREAM:
         raise Misuse(Reason.BAD_CONFIGURATION, "sock: TLS needs a stream, such as TCP")
     if _encrypts(sock):
         raise Misuse(Reason.BAD_CONFIGURATION, "sock: it speaks TLS already, by the ssl module")
-    if isinstance(config, ServerConfig):
-        engine = ServerConnection(config)
-    elif server_name is None:
-        raise Misuse(Reason.BAD_SERVER_NAME, "server_name: say who the server must be")
-    else:
-        engine = ClientConnection(config or ClientConfig(), server_name)
+    engine = engine_of(config, server_name)
     sock.getpeername()  # who is not connected, and raises so, keeps the socket
     ours = socket.socket(sock.family, sock.type, sock.proto, fileno=sock.detach())
     tls = _over(ours, engine, timeout)

@@ -189,10 +189,7 @@ def _signature_level(view: View, position: Position) -> None:
 
 
 def _critical(view: View, position: Position) -> None:
-    seen = view.seen(position)
-    for extension in seen.extensions:
-        if extension.oid not in _SUPPORTED:
-            rules.check_not_critical(seen, extension)
+    rules.check_critical_extensions(view.seen(position), _SUPPORTED)
 
 
 def _is_ca(view: View, position: Position) -> None:

@@ -40,10 +40,7 @@ _NEVER_CRITICAL = frozenset(
 
 
 def _unknown_critical(view: View, position: Position) -> None:
-    seen = view.seen(position)
-    for extension in seen.extensions:
-        if extension.oid not in _READ_BY_PYCA:
-            rules.check_not_critical(seen, extension)
+    rules.check_critical_extensions(view.seen(position), _READ_BY_PYCA)
 
 
 def _criticality(view: View, position: Position) -> None:

@@ -275,10 +275,8 @@ def _why_not_appointed(responder: x509.Certificate, issuer: x509.Certificate) ->
         if purposes is None or ExtendedKeyUsageOID.OCSP_SIGNING not in purposes.value:
             return "is not for OCSPSigning (extended key usage)"
         rules.check_version(seen)
-        for extension in seen.extensions:
-            # RFC 6960 4.2.2.2.1: "This SHOULD be a non-critical extension", and what it says is done anyway.
-            if extension.oid not in rules.UNDERSTOOD and extension.oid != ExtensionOID.OCSP_NO_CHECK:
-                rules.check_not_critical(seen, extension)
+        # RFC 6960 4.2.2.2.1: "This SHOULD be a non-critical extension", and what it says is done anyway.
+        rules.check_critical_extensions(seen, rules.UNDERSTOOD | {ExtensionOID.OCSP_NO_CHECK})
         if not rules.may_sign(seen):
             return "may not sign: its keyUsage lacks digitalSignature"
         rules.check_signature_algorithm(responder, 0)
